@@ -1,0 +1,52 @@
+import type { RetryOptions, RetryPolicy } from '../failure/retry-policy.js';
+
+/** What keeps order: records of one key, of one partition, or nothing. */
+export type Ordering = 'key' | 'partition' | 'none';
+
+/** What an event id is unique for: the topic (default), or only the partition it was written to. */
+export type IdempotencyScope = 'event' | 'partition';
+
+export interface HandlerIdempotencyOptions {
+  /** How long a finished event is remembered. Default: the module's `idempotency.windowMs`. */
+  readonly windowMs?: number;
+  /** Default `'event'`. */
+  readonly scope?: IdempotencyScope;
+}
+
+/** Options of `@EventHandler`; each may be overridden by the module's `handlers: { [id]: … }`. */
+export interface EventHandlerOptions {
+  /**
+   * What claims, dead letters and metrics know the handler by. Renaming it forgets what was done.
+   * Default `Class.method`.
+   */
+  readonly id?: string;
+  /** Consumer group. Default: the module's `consumer.groupId`. */
+  readonly groupId?: string;
+  /** Records of this handler running at once in this process. Default 16. */
+  readonly concurrency?: number;
+  /** Default `'key'`. Must be the same for all handlers of one topic and group. */
+  readonly ordering?: Ordering;
+  /** After this its `signal` is aborted; after twice this the record is dead-lettered. Default 5 minutes. */
+  readonly timeoutMs?: number;
+  readonly retry?: RetryOptions;
+  /** `false` runs the handler for every delivery: for handlers that are idempotent by themselves. */
+  readonly idempotency?: HandlerIdempotencyOptions | false;
+  /** True to be called with `null` for records without a value. Default: the module's `tombstones`. */
+  readonly tombstones?: boolean;
+}
+
+/** What the module's `handlers: { [id]: … }` may override. */
+export type EventHandlerOverrides = Omit<EventHandlerOptions, 'id'>;
+
+/** A handler's options with every default filled in. */
+export interface HandlerSettings {
+  readonly id: string;
+  readonly groupId: string;
+  readonly concurrency: number;
+  readonly ordering: Ordering;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  /** Null: no dedup. */
+  readonly idempotency: { readonly windowMs: number; readonly scope: IdempotencyScope } | null;
+  readonly tombstones: boolean;
+}

@@ -1,0 +1,52 @@
+/** The header names of the wire format, in one table; all values are text. */
+export const HEADERS = {
+  eventId: 'event-id',
+  eventType: 'event-type',
+  correlationId: 'correlation-id',
+  causationId: 'causation-id',
+  eventTime: 'event-time',
+  aggregateId: 'aggregate-id',
+  contentType: 'content-type',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+} as const;
+
+/**
+ * CloudEvents' Kafka binding, binary mode, which consumers accept beside our own names.
+ *
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+ */
+export const CLOUD_EVENT_HEADERS = {
+  id: 'ce_id',
+  type: 'ce_type',
+  source: 'ce_source',
+  time: 'ce_time',
+  subject: 'ce_subject',
+} as const;
+
+/** What a dead letter carries beside the headers of the record it copies. */
+export const DEAD_LETTER_HEADERS = {
+  originalTopic: 'dlq-original-topic',
+  originalPartition: 'dlq-original-partition',
+  originalOffset: 'dlq-original-offset',
+  originalTimestamp: 'dlq-original-timestamp',
+  group: 'dlq-group',
+  handler: 'dlq-handler',
+  reason: 'dlq-reason',
+  errorClass: 'dlq-error-class',
+  errorMessage: 'dlq-error-message',
+  errorStack: 'dlq-error-stack',
+  attempts: 'dlq-attempts',
+  firstFailedAt: 'dlq-first-failed-at',
+  failedAt: 'dlq-failed-at',
+  replayCount: 'dlq-replay-count',
+} as const;
+
+/** Headers that callers may not set by hand: they are ours to write, or believed on our own topics only. */
+export function isReservedHeader(name: string): boolean {
+  return (
+    name.startsWith('dlq-') ||
+    name.startsWith('retry-') ||
+    Object.values<string>(HEADERS).includes(name)
+  );
+}

@@ -1,0 +1,58 @@
+import { InvalidDefinitionError } from '../kafka-events.errors.js';
+import type { EventContract } from './event-contract.js';
+
+/** Where a declared event keeps its contract. Registered, so that two copies of the package agree. */
+export const CONTRACT = Symbol.for('nestjs-kafka-events:contract');
+
+/** A class decorated with `@DomainEvent`. */
+export type EventClass<T extends object = object> = new (...args: never[]) => T;
+
+/** What `defineEvent` returns. `Input` is what callers publish, `Output` what handlers get. */
+export interface DefinedEvent<Input = unknown, Output = unknown> {
+  readonly type: string;
+  readonly version: number;
+  readonly topic: string;
+  readonly [CONTRACT]: EventContract;
+  /** Types only; never present at run time. */
+  readonly '~payload'?: { readonly input: Input; readonly output: Output };
+}
+
+/** Anything that names an event: a decorated class or a definition. */
+export type EventSource = EventClass | DefinedEvent;
+
+/** The data of a class: its properties without its methods, so that object literals satisfy it. */
+export type PayloadOf<T> = {
+  [K in keyof T as T[K] extends (...args: never[]) => unknown ? never : K]: T[K];
+};
+
+/** What `publish` takes for an event. */
+export type PublishPayload<S extends EventSource> =
+  S extends DefinedEvent<infer Input>
+    ? Input
+    : S extends EventClass<infer T>
+      ? PayloadOf<T>
+      : never;
+
+/** What a handler of an event is given. */
+export type EventPayload<S extends EventSource> =
+  S extends DefinedEvent<unknown, infer Output>
+    ? Output
+    : S extends EventClass<infer T>
+      ? T
+      : never;
+
+/**
+ * The contract behind a declared event.
+ *
+ * @throws InvalidDefinitionError for a class without `@DomainEvent` or any other value.
+ */
+export function contractOf(source: EventSource): EventContract {
+  if (Object.hasOwn(source, CONTRACT)) {
+    return (source as { readonly [CONTRACT]: EventContract })[CONTRACT];
+  }
+  const name = typeof source === 'function' ? `class ${source.name}` : String(source);
+  throw new InvalidDefinitionError(
+    `${name} is not an event: decorate the class with @DomainEvent({ type, version, topic, key }), ` +
+      'or declare it with defineEvent(...)',
+  );
+}

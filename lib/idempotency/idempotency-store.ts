@@ -1,0 +1,86 @@
+import type { MaybePromise } from '../contracts/maybe-promise.js';
+
+/**
+ * The idempotency port: remembers which handler is done with which event.
+ *
+ * A key's entry moves like this; every other move is refused by the fencing token:
+ *
+ *     (absent) ──claim──▶ claimed(token, leaseUntil, attempts)
+ *     claimed ──complete──▶ done | parked(level) | dead(replay)      kept for `retentionMs`
+ *     claimed ──release──▶ free(attempts)                            kept for `retentionMs`
+ *     claimed ──lease runs out──▶ free(attempts), for whoever claims next
+ *     parked(level), dead(replay) ──claim with a higher level──▶ claimed
+ *
+ * Duties of the engine: tokens are unique; a key claimed is completed or released, or left to its
+ * lease. Duties of a store: each call is atomic per key; the lease clock is the store's own; what a
+ * call answered stays true through a restart of the engine (a memory store lives as long as its
+ * process). A call that fails must reject with any error; the engine treats it as "unknown", never
+ * as "done".
+ */
+export interface IdempotencyStore {
+  /** For messages and health, for example `memory`. */
+  readonly name: string;
+  /**
+   * True when every call answers synchronously from this process's memory. The engine then does not
+   * coalesce calls, and warns when the group has another member, which such a store cannot see.
+   */
+  readonly inProcess: boolean;
+  /** Claims keys for running; one answer per request, in order. A key asked for twice is answered as by two calls. */
+  claim(requests: readonly ClaimRequest[]): MaybePromise<readonly ClaimAnswer[]>;
+  /**
+   * Ends claims. Answers true when the entry was ours or absent (expired and forgotten), false when
+   * somebody else has it: then nothing changes.
+   */
+  complete(completions: readonly Completion[]): MaybePromise<readonly boolean[]>;
+  /** Gives claims back with their attempt counts; entries that are not ours are left alone. */
+  release(releases: readonly Release[]): MaybePromise<void>;
+  /** Extends the leases of claims still ours; false for those that are not. */
+  renew(renewals: readonly Renewal[]): MaybePromise<readonly boolean[]>;
+  /** Frees what the store holds; called once, after the last call. */
+  close?(): MaybePromise<void>;
+}
+
+export interface ClaimRequest {
+  readonly key: string;
+  /** Fences every later call: only its holder may complete, release or renew. */
+  readonly token: string;
+  readonly leaseMs: number;
+  /**
+   * 0 for a record from its original topic; a retry topic's level or a replay's count otherwise. A
+   * parked or dead entry reopens only for a higher level than it was closed with.
+   */
+  readonly level: number;
+}
+
+export type ClaimAnswer =
+  /** Ours now; `attempts` failed before. */
+  | { readonly status: 'claimed'; readonly attempts: number }
+  | { readonly status: 'done' | 'parked' | 'dead' }
+  /** Somebody else runs it; their lease ends in `leaseMs` unless renewed. */
+  | { readonly status: 'in-progress'; readonly leaseMs: number };
+
+export type CompletedState = 'done' | 'parked' | 'dead';
+
+export interface Completion {
+  readonly key: string;
+  readonly token: string;
+  readonly state: CompletedState;
+  /** The level `parked` and `dead` are closed with. */
+  readonly level: number;
+  /** How long the mark is remembered from now. */
+  readonly retentionMs: number;
+}
+
+export interface Release {
+  readonly key: string;
+  readonly token: string;
+  /** Failed attempts so far, this run's included. */
+  readonly attempts: number;
+  readonly retentionMs: number;
+}
+
+export interface Renewal {
+  readonly key: string;
+  readonly token: string;
+  readonly leaseMs: number;
+}

@@ -1,0 +1,281 @@
+/** Every error this package throws carries one of these, so that callers can branch on it. */
+export type KafkaEventsErrorCode =
+  | 'INVALID_OPTIONS'
+  | 'INVALID_DEFINITION'
+  | 'INVALID_HANDLER'
+  | 'MISSING_PEER'
+  | 'MISSING_TOPICS'
+  | 'UNDECODABLE'
+  | 'INVALID_EVENT'
+  | 'EVENT_TOO_LARGE'
+  | 'UNKNOWN_TOPIC'
+  | 'PUBLISHER_CLOSED'
+  | 'PUBLISH_DEADLINE'
+  | 'PUBLISH_BUFFER_FULL'
+  | 'PUBLISH_REJECTED'
+  | 'PUBLISH_ALL_FAILED'
+  | 'NON_RETRYABLE'
+  | 'RETRY_LATER'
+  | 'HANDLER_TIMEOUT'
+  | 'STORE_UNAVAILABLE'
+  | 'DRIVER';
+
+export interface KafkaEventsErrorOptions {
+  readonly cause?: unknown;
+  /** True when the same call may succeed later without any change. Default false. */
+  readonly retryable?: boolean;
+}
+
+/** The base of every error of this package. */
+export class KafkaEventsError extends Error {
+  readonly code: KafkaEventsErrorCode;
+  readonly retryable: boolean;
+
+  constructor(code: KafkaEventsErrorCode, message: string, options: KafkaEventsErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = new.target.name;
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** One thing wrong with the module's options. */
+export interface OptionProblem {
+  /** Path of the option, for example `consumer.sessionTimeoutMs`. */
+  readonly option: string;
+  /** What is wrong and what is allowed. Never holds a secret. */
+  readonly problem: string;
+}
+
+/** Thrown at boot when options are missing or wrong; lists every problem at once. */
+export class InvalidOptionsError extends KafkaEventsError {
+  constructor(readonly problems: readonly OptionProblem[]) {
+    super(
+      'INVALID_OPTIONS',
+      `KafkaEventsModule cannot start, ${String(problems.length)} problem(s) in its options:\n` +
+        problems.map(({ option, problem }) => `  - ${option}: ${problem}`).join('\n'),
+    );
+  }
+}
+
+/** Thrown when an event is declared in a way that cannot work. */
+export class InvalidDefinitionError extends KafkaEventsError {
+  constructor(message: string, options?: KafkaEventsErrorOptions) {
+    super('INVALID_DEFINITION', message, options);
+  }
+}
+
+/** Thrown at boot when a handler cannot be run as declared; lists every problem at once. */
+export class InvalidHandlerError extends KafkaEventsError {
+  constructor(readonly problems: readonly string[]) {
+    super(
+      'INVALID_HANDLER',
+      `KafkaEventsModule cannot start, ${String(problems.length)} problem(s) with its handlers:\n` +
+        problems.map((problem) => `  - ${problem}`).join('\n'),
+    );
+  }
+}
+
+/** Thrown when an optional package is needed but not installed. */
+export class MissingPeerError extends KafkaEventsError {
+  constructor(
+    readonly packageName: string,
+    neededFor: string,
+    cause: unknown,
+  ) {
+    super(
+      'MISSING_PEER',
+      `${neededFor} needs the package "${packageName}", which is not installed: npm install ${packageName}`,
+      { cause },
+    );
+  }
+}
+
+/** Thrown at boot when topics that handlers or dead letters need do not exist or hold too little. */
+export class MissingTopicsError extends KafkaEventsError {
+  constructor(
+    readonly topics: readonly string[],
+    message: string,
+  ) {
+    super('MISSING_TOPICS', message);
+  }
+}
+
+/** Thrown while reading a record whose bytes are not what its headers promise. */
+export class UndecodableRecordError extends KafkaEventsError {
+  constructor(message: string, options?: KafkaEventsErrorOptions) {
+    super('UNDECODABLE', message, options);
+  }
+}
+
+/** One thing wrong with a payload: where, and what. Holds no payload values. */
+export interface PayloadIssue {
+  /** Path inside the payload, for example `lines.0.sku`; empty for the payload itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What every publishing failure knows, so that the caller's retry can reuse the event id. */
+export interface PublishFailure {
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly topic: string;
+}
+
+/** The base of everything `publish` rejects with. */
+export class PublishError extends KafkaEventsError implements PublishFailure {
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly topic: string;
+
+  constructor(
+    code: KafkaEventsErrorCode,
+    failure: PublishFailure,
+    message: string,
+    options?: KafkaEventsErrorOptions,
+  ) {
+    super(
+      code,
+      `${failure.eventType} (event id ${failure.eventId}) was not published to "${failure.topic}": ${message}`,
+      options,
+    );
+    this.eventId = failure.eventId;
+    this.eventType = failure.eventType;
+    this.topic = failure.topic;
+  }
+}
+
+/** Thrown when a payload does not satisfy its event's contract; nothing was sent. */
+export class InvalidEventError extends PublishError {
+  constructor(
+    failure: PublishFailure,
+    readonly issues: readonly PayloadIssue[],
+    cause?: unknown,
+  ) {
+    super('INVALID_EVENT', failure, `the payload is invalid: ${describeIssues(issues)}`, { cause });
+  }
+}
+
+/** Thrown when key, value and headers together exceed `producer.maxRecordBytes`, or the broker says so. */
+export class EventTooLargeError extends PublishError {
+  constructor(failure: PublishFailure, message: string, cause?: unknown) {
+    super('EVENT_TOO_LARGE', failure, message, { cause });
+  }
+}
+
+/** Thrown when the event's topic does not exist on the broker. */
+export class UnknownTopicError extends PublishError {
+  constructor(failure: PublishFailure, cause?: unknown) {
+    super(
+      'UNKNOWN_TOPIC',
+      failure,
+      'the topic does not exist; create it, or set topics: "create" on the module',
+      { cause },
+    );
+  }
+}
+
+/** Thrown when `publish` is called on a publisher that has been, or is being, shut down. */
+export class PublisherClosedError extends PublishError {
+  constructor(failure: PublishFailure) {
+    super('PUBLISHER_CLOSED', failure, 'the publisher is closed: the application is shutting down');
+  }
+}
+
+/** Thrown when the broker did not acknowledge before the deadline; the event may still have arrived. */
+export class PublishDeadlineError extends PublishError {
+  constructor(failure: PublishFailure, deadlineMs: number, cause?: unknown) {
+    super(
+      'PUBLISH_DEADLINE',
+      failure,
+      `no acknowledgement within ${String(deadlineMs)} ms. It may have arrived: retry with the same event id`,
+      { cause, retryable: true },
+    );
+  }
+}
+
+/** Thrown when the publish buffer is full and `producer.onBufferFull` is `'fail'`. */
+export class PublishBufferFullError extends PublishError {
+  constructor(failure: PublishFailure, message: string) {
+    super('PUBLISH_BUFFER_FULL', failure, message, { retryable: true });
+  }
+}
+
+/** Thrown when the broker refused the record in a way that a retry does not mend. */
+export class PublishRejectedError extends PublishError {
+  constructor(failure: PublishFailure, message: string, cause?: unknown) {
+    super('PUBLISH_REJECTED', failure, message, { cause });
+  }
+}
+
+/** Throw it from a handler to dead-letter the record at once. */
+export class NonRetryableEventError extends KafkaEventsError {
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super('NON_RETRYABLE', message, options);
+  }
+}
+
+/** Throw it from a handler to have the record retried after a delay of its own choosing. */
+export class RetryLaterError extends KafkaEventsError {
+  /** @param delayMs milliseconds until the next attempt. */
+  constructor(
+    readonly delayMs: number,
+    message = `retry in ${String(delayMs)} ms`,
+    options?: { readonly cause?: unknown },
+  ) {
+    super('RETRY_LATER', message, { ...options, retryable: true });
+  }
+}
+
+/** What a handler's attempt fails with when it outlives its `timeoutMs`. */
+export class HandlerTimeoutError extends KafkaEventsError {
+  constructor(handlerId: string, timeoutMs: number) {
+    super('HANDLER_TIMEOUT', `${handlerId} did not finish within ${String(timeoutMs)} ms`, {
+      retryable: true,
+    });
+  }
+}
+
+/** Thrown by idempotency stores that cannot be reached; always retryable. */
+export class StoreUnavailableError extends KafkaEventsError {
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super('STORE_UNAVAILABLE', message, { ...options, retryable: true });
+  }
+}
+
+/** What went wrong in a Kafka client, in the terms the engine decides by. */
+export type DriverErrorKind =
+  | 'retryable'
+  | 'fatal'
+  | 'fenced'
+  | 'auth'
+  | 'too-large'
+  | 'unknown-topic'
+  | 'closed';
+
+/** What Kafka drivers throw: the client's own error is the `cause`. Never holds a secret. */
+export class DriverError extends KafkaEventsError {
+  constructor(
+    readonly kind: DriverErrorKind,
+    message: string,
+    options: { readonly cause?: unknown } = {},
+  ) {
+    super('DRIVER', message, { ...options, retryable: kind === 'retryable' || kind === 'fenced' });
+  }
+}
+
+/** One line for people: where and what, without payload values. */
+export function describeIssues(issues: readonly PayloadIssue[]): string {
+  return issues
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+    .join('; ');
+}
+
+/** Anything thrown, as an Error: a non-error becomes the message of one. */
+export function toError(thrown: unknown): Error {
+  // Not `instanceof`: an error may come from another realm (jest runs tests in one).
+  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown) {
+    return thrown as Error;
+  }
+  return new Error(String(thrown));
+}

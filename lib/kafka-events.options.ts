@@ -1,0 +1,205 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+
+import type { Clock } from './contracts/clock.js';
+import type { EventHandlerOverrides, HandlerSettings } from './consuming/handler-options.js';
+import type { RetryOptions, RetryPolicy } from './failure/retry-policy.js';
+import type { IdempotencyStore } from './idempotency/idempotency-store.js';
+import type { KafkaDriver } from './kafka/driver.js';
+import type { KafkaEventsObserver } from './observability/observer.js';
+
+/** User name and password mechanisms of Kafka. */
+export interface SaslOptions {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** What a driver needs to reach the cluster. */
+export interface ConnectionSettings {
+  readonly clientId: string;
+  readonly brokers: readonly string[];
+  readonly ssl: boolean | TlsOptions;
+  readonly sasl: SaslOptions | null;
+  readonly connectionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** Retries of one request inside the client, and the first delay between them. */
+  readonly retries: number;
+  readonly retryInitialDelayMs: number;
+  /** A compressed batch may not grow beyond this when it is read. */
+  readonly maxDecompressedBatchBytes: number;
+  /** Whether kafkajs may be mended process-wide at start; see the operations notes in the README. */
+  readonly patchKafkaJs: boolean;
+}
+
+export interface ConsumerOptions {
+  /** Default group of all handlers. Environment: `KAFKA_GROUP_ID`. */
+  readonly groupId?: string;
+  /** Default 30 s. Also the lease of a claim. */
+  readonly sessionTimeoutMs?: number;
+  /** Default 60 s. */
+  readonly rebalanceTimeoutMs?: number;
+  /** Default 3 s; at most a third of the session timeout. */
+  readonly heartbeatIntervalMs?: number;
+  /** Bytes fetched per partition and request. Default 1 MiB. */
+  readonly maxBytesPerPartition?: number;
+  /** Longest wait of one fetch, and of a resumed partition for its next. Default 200 ms. */
+  readonly maxWaitTimeMs?: number;
+  /** How often offsets are committed. Default 500 ms. */
+  readonly commitIntervalMs?: number;
+  /** Unsettled span of one partition at which that partition pauses. Default 10,000 records. */
+  readonly maxSpan?: number;
+  /** Bytes held by unsettled records of all groups at which the fullest partitions pause. Default 64 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** Handlers of one group running at once in this process. Default: no limit beyond their own. */
+  readonly maxConcurrency?: number;
+  /** How long running handlers may finish before a rejoin. Default 10 s; at most a third of the session. */
+  readonly revokeDrainMs?: number;
+}
+
+/** What the module's `groups: { [id]: … }` may override for one consumer group. */
+export type GroupOverrides = Omit<ConsumerOptions, 'groupId' | 'maxBufferedBytes'>;
+
+export interface ProducerOptions {
+  /** Largest record, key + value + headers before compression. Default 1 MiB. */
+  readonly maxRecordBytes?: number;
+  /** How long `publish` may take in all, waiting for the broker included. Default 30 s. */
+  readonly deadlineMs?: number;
+  /** Events that may wait for acknowledgement. Default 10,000. */
+  readonly maxBufferedEvents?: number;
+  /** Bytes that may wait for acknowledgement. Default 32 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** A full buffer makes `publish` wait (default) or fail at once. */
+  readonly onBufferFull?: 'wait' | 'fail';
+  /** Records of one partition in one request. Default 500: the client's grouping is quadratic. */
+  readonly maxBatchRecords?: number;
+}
+
+export interface IdempotencyOptions {
+  /**
+   * `'memory'` for one instance, or a shared store. Outside development and test it must be chosen.
+   */
+  readonly store?: IdempotencyStore | 'memory';
+  /** How long a finished event is remembered. Default 30 minutes. */
+  readonly windowMs?: number;
+  /** Store away: hold the records (default), or handle them without dedup. */
+  readonly onStoreError?: 'pause' | 'process';
+}
+
+export interface DeadLetterOptions {
+  /** Name of a topic's dead-letter topic. Default `<topic>.dlq`, after `topicName`. */
+  readonly topicName?: (topic: string) => string;
+  /** Whether dead letters carry the stack of the error. Default false. */
+  readonly includeStack?: boolean;
+  /** Takes secrets out of error messages before they leave the process. */
+  readonly redact?: (message: string) => string;
+  /** A dead letter that is too large: keep the record waiting, loudly (default), or write a pointer to it. */
+  readonly onUndeliverable?: 'hold' | 'pointer';
+}
+
+/** Options of `KafkaEventsModule.forRoot`; environment variables fill what is absent. */
+export interface KafkaEventsOptions {
+  /** Environment: `KAFKA_CLIENT_ID`. */
+  readonly clientId?: string;
+  /** `host:port` each. Environment: `KAFKA_BROKERS`, comma-separated. */
+  readonly brokers?: readonly string[];
+  /** Environment: `KAFKA_SSL` (`true` or `false`). */
+  readonly ssl?: boolean | TlsOptions;
+  /** Environment: `KAFKA_SASL_MECHANISM`, `KAFKA_USER`, `KAFKA_PASS`. */
+  readonly sasl?: SaslOptions;
+  /** Allows a password over a connection without TLS. Default false. */
+  readonly allowInsecure?: boolean;
+  /** Default 5 s. */
+  readonly connectionTimeoutMs?: number;
+  /** Default 30 s. */
+  readonly requestTimeoutMs?: number;
+  /** False in pods that only publish: handlers are not started. Default true. */
+  readonly consume?: boolean;
+  /** False in tests without Kafka: nothing connects, `publish` rejects. Default true. */
+  readonly connect?: boolean;
+  /** Broker away at boot: boot unready and keep trying (default), or fail the boot. */
+  readonly onUnavailable?: 'retry' | 'fail';
+  /** Topics needed at boot: check that they exist (default), create the missing ones, or do not look. */
+  readonly topics?: 'verify' | 'create' | 'unchecked';
+  /** Partitions of topics created by `topics: 'create'`. Default 6. */
+  readonly createPartitions?: number;
+  /** Physical name of a declared topic, for example a prefix per environment. */
+  readonly topicName?: (topic: string) => string;
+  readonly consumer?: ConsumerOptions;
+  readonly producer?: ProducerOptions;
+  /** Defaults of all handlers. */
+  readonly retry?: RetryOptions;
+  readonly idempotency?: IdempotencyOptions;
+  readonly deadLetter?: DeadLetterOptions;
+  /** Overrides of decorators by handler id. */
+  readonly handlers?: Readonly<Record<string, EventHandlerOverrides>>;
+  /** Overrides by consumer group. */
+  readonly groups?: Readonly<Record<string, GroupOverrides>>;
+  /** True runs the application's global guards, pipes, interceptors and filters for events too. Default false. */
+  readonly globalEnhancers?: boolean;
+  /** A record without an event id: derive one from its position (default), or dead-letter it. */
+  readonly missingId?: 'derive' | 'dead-letter';
+  /** Default of `tombstones` of all handlers. Default false: records without a value settle unhandled. */
+  readonly tombstones?: boolean;
+  /** How long shutdown waits for running handlers. Default 20 s. */
+  readonly shutdownDrainMs?: number;
+  /** Decompressed size that one fetched batch may reach. Default 64 MiB. */
+  readonly maxDecompressedBatchBytes?: number;
+  /** False leaves kafkajs 2.2.4 as it is, timer loop and unbounded decompression included. Default true. */
+  readonly patchKafkaJs?: boolean;
+  readonly observers?: readonly KafkaEventsObserver[];
+  /** Another Kafka client. Default: kafkajs. @experimental */
+  readonly driver?: (connection: ConnectionSettings) => KafkaDriver;
+  /** @internal */
+  readonly clock?: Clock;
+}
+
+/** One consumer group's options with every default filled in. */
+export interface GroupSettings {
+  readonly groupId: string;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly maxBytesPerPartition: number;
+  readonly maxWaitTimeMs: number;
+  readonly commitIntervalMs: number;
+  readonly maxSpan: number;
+  readonly maxConcurrency: number;
+  readonly revokeDrainMs: number;
+}
+
+export type ProducerSettings = Readonly<Required<ProducerOptions>>;
+export type DeadLetterSettings = Readonly<Required<DeadLetterOptions>>;
+
+/** The module's options, checked and complete: what everything else reads. */
+export interface KafkaEventsSettings {
+  readonly connection: ConnectionSettings;
+  readonly consume: boolean;
+  readonly connect: boolean;
+  readonly onUnavailable: 'retry' | 'fail';
+  readonly topics: 'verify' | 'create' | 'unchecked';
+  readonly createPartitions: number;
+  readonly topicName: (topic: string) => string;
+  /** Group of handlers that name none; null when neither option nor environment gives one. */
+  readonly defaultGroupId: string | null;
+  /** Settings of a group: defaults, `consumer`, then `groups[groupId]`. */
+  readonly group: (groupId: string) => GroupSettings;
+  readonly maxBufferedBytes: number;
+  readonly producer: ProducerSettings;
+  readonly retry: RetryPolicy;
+  readonly idempotency: {
+    readonly store: IdempotencyStore;
+    readonly windowMs: number;
+    readonly onStoreError: 'pause' | 'process';
+  };
+  readonly deadLetter: DeadLetterSettings;
+  readonly handlerOverrides: Readonly<Record<string, EventHandlerOverrides>>;
+  readonly globalEnhancers: boolean;
+  readonly missingId: 'derive' | 'dead-letter';
+  readonly tombstones: boolean;
+  readonly shutdownDrainMs: number;
+  readonly observers: readonly KafkaEventsObserver[];
+  readonly driver: (connection: ConnectionSettings) => KafkaDriver;
+  readonly clock: Clock;
+}
+
+export type { HandlerSettings };

@@ -1,0 +1,109 @@
+import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
+import type { TopicPartition } from '../kafka/records.js';
+
+/** The record a signal is about. */
+export interface RecordRef extends TopicPartition {
+  readonly groupId: string;
+  readonly offset: bigint;
+}
+
+/** A record together with the handler at work on it. */
+export interface HandlerRef extends RecordRef {
+  readonly handlerId: string;
+  readonly eventId: string;
+  readonly eventType: string;
+}
+
+/** Every signal of the engine with what it carries: one table, which the health counters share. */
+export interface Signals {
+  /** `publish` was acknowledged. */
+  published: { readonly eventType: string; readonly topic: string; readonly eventId: string };
+  publishFailed: {
+    readonly eventType: string;
+    readonly topic: string;
+    readonly eventId: string;
+    readonly error: Error;
+  };
+  /** A producer was thrown away after a failed send. */
+  producerRecycled: { readonly topic: string; readonly error: Error };
+
+  /** A handler succeeded and its claim was completed. */
+  handled: HandlerRef & { readonly attempt: number; readonly durationMs: number };
+  /** A claim was already done, parked or dead: the handler did not run. */
+  duplicate: HandlerRef & { readonly state: 'done' | 'parked' | 'dead' };
+  /** An attempt failed; it is retried after `delayMs`, or dead-lettered when `delayMs` is null. */
+  attemptFailed: HandlerRef & {
+    readonly attempt: number;
+    readonly error: Error;
+    readonly delayMs: number | null;
+  };
+  /** A handler outlived its timeout; its signal was aborted. */
+  handlerTimedOut: HandlerRef & { readonly timeoutMs: number };
+  /** A handler outlived twice its timeout: its slot is lost until its promise settles. */
+  slotLeaked: HandlerRef;
+  /** A record was acknowledged in the dead-letter topic. */
+  deadLettered: RecordRef & {
+    readonly handlerId: string | null;
+    readonly reason: DeadLetterReason;
+    readonly deadLetterTopic: string;
+    readonly error: Error | null;
+  };
+  /** A dead letter could not be written; it is tried again and the offset waits. */
+  deadLetterFailed: RecordRef & { readonly deadLetterTopic: string; readonly error: Error };
+  /** A dead letter is too large even without stack and message; the record is held. */
+  undeliverable: RecordRef & { readonly deadLetterTopic: string; readonly error: Error };
+  /** A record of a type no handler here takes: settled. */
+  notOurs: RecordRef & { readonly eventType: string };
+  /** A record without a value that no handler asked for: settled. */
+  tombstone: RecordRef;
+  /** A record without an event id: one was derived from its position. */
+  missingId: RecordRef;
+  /** The record's claim is held elsewhere; it waits for the lease. */
+  leaseWait: HandlerRef & { readonly leaseMs: number };
+  /** A claim was completed although somebody else had taken it over meanwhile. */
+  claimLost: HandlerRef;
+  /** The idempotency store failed; the record waits, or is handled without dedup. */
+  storeFailed: { readonly groupId: string; readonly operation: string; readonly error: Error };
+  /** A record was handled without dedup because the store was away and `onStoreError` is `'process'`. */
+  handledWithoutDedup: HandlerRef;
+  /** A memory store forgot a mark before its window ended, for want of room. */
+  storeEvicted: { readonly evicted: number };
+  /** An exception filter itself failed; the record's fate did not change. */
+  filterFailed: HandlerRef & { readonly error: Error };
+
+  /** Offsets were committed. */
+  committed: { readonly groupId: string; readonly partitions: number };
+  /** A commit failed; the offsets stay dirty and are committed again. */
+  commitFailed: { readonly groupId: string; readonly error: Error };
+  partitionAssigned: TopicPartition & { readonly groupId: string; readonly epoch: number };
+  /** A partition was taken away; `abandoned` records were queued or running and are redelivered elsewhere. */
+  partitionLost: TopicPartition & {
+    readonly groupId: string;
+    readonly epoch: number;
+    readonly abandoned: number;
+  };
+  partitionPaused: TopicPartition & { readonly groupId: string };
+  partitionResumed: TopicPartition & { readonly groupId: string };
+  /** A drain before a rejoin or shutdown ended with handlers still running. */
+  drainTimedOut: { readonly groupId: string; readonly running: number };
+  consumerState: { readonly groupId: string; readonly state: string; readonly error: Error | null };
+  /** The group has other members, but the idempotency store lives in this process alone. */
+  unsharedStore: { readonly groupId: string; readonly members: number };
+}
+
+export type SignalName = keyof Signals;
+
+/**
+ * Hooks into the engine: `onHandled`, `onDeadLettered`, … one for each signal.
+ *
+ * They are called synchronously on the hot path: keep them short. What they throw is counted and
+ * otherwise ignored.
+ */
+export type KafkaEventsObserver = {
+  readonly [N in SignalName as `on${Capitalize<N>}`]?: (signal: Signals[N]) => void;
+};
+
+/** How the engine's parts report; the module fans it out to observers, health and the log. */
+export interface SignalSink {
+  emit<N extends SignalName>(name: N, signal: Signals[N]): void;
+}
