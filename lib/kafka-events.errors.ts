@@ -245,13 +245,7 @@ export class StoreUnavailableError extends KafkaEventsError {
 
 /** What went wrong in a Kafka client, in the terms the engine decides by. */
 export type DriverErrorKind =
-  | 'retryable'
-  | 'fatal'
-  | 'fenced'
-  | 'auth'
-  | 'too-large'
-  | 'unknown-topic'
-  | 'closed';
+  'retryable' | 'fatal' | 'fenced' | 'auth' | 'too-large' | 'unknown-topic' | 'closed';
 
 /** What Kafka drivers throw: the client's own error is the `cause`. Never holds a secret. */
 export class DriverError extends KafkaEventsError {

@@ -27,7 +27,8 @@ export interface ConsumerConfig {
   readonly revokeDrainMs: number;
 }
 
-export type ConsumerState = 'joining' | 'running' | 'rebalancing' | 'restarting' | 'failed' | 'stopped';
+export type ConsumerState =
+  'joining' | 'running' | 'rebalancing' | 'restarting' | 'failed' | 'stopped';
 
 /** An owned partition and the epoch of that ownership. */
 export interface OwnedTopicPartition extends TopicPartition {

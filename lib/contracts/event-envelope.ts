@@ -1,0 +1,60 @@
+import { lastHeader, type InRecord, type TopicPartition } from '../kafka/records.js';
+import { CLOUD_EVENT_HEADERS, HEADERS } from './event-headers.js';
+
+/**
+ * The envelope of one record: what its headers say, read when asked for.
+ *
+ * Our own header names win over CloudEvents'. Text that is not UTF-8 reads with replacement
+ * characters; the raw bytes stay in `record`.
+ */
+export class EventEnvelope implements TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+  /** The `event-type` header; empty where the record has none. */
+  readonly eventType: string;
+  /** The event's id, or one derived from the record's position. */
+  readonly eventId: string;
+  /** True when the record had no id of its own. */
+  readonly idDerived: boolean;
+
+  constructor(
+    partition: TopicPartition,
+    readonly record: InRecord,
+  ) {
+    this.topic = partition.topic;
+    this.partition = partition.partition;
+    this.eventType = this.#text(HEADERS.eventType, CLOUD_EVENT_HEADERS.type) ?? '';
+    const id = this.#text(HEADERS.eventId, CLOUD_EVENT_HEADERS.id) ?? '';
+    this.idDerived = id === '';
+    this.eventId = this.idDerived
+      ? `${this.topic}:${String(this.partition)}:${record.offset.toString()}`
+      : id;
+  }
+
+  get correlationId(): string | null {
+    return this.#text(HEADERS.correlationId);
+  }
+  get causationId(): string | null {
+    return this.#text(HEADERS.causationId);
+  }
+  get source(): string | null {
+    return this.#text(CLOUD_EVENT_HEADERS.source);
+  }
+  get aggregateId(): string | null {
+    return (
+      this.record.key?.toString() ?? this.#text(HEADERS.aggregateId, CLOUD_EVENT_HEADERS.subject)
+    );
+  }
+  get timestamp(): Date {
+    const text = this.#text(HEADERS.eventTime, CLOUD_EVENT_HEADERS.time);
+    const date = new Date(text ?? Number.NaN);
+    return Number.isNaN(date.getTime()) ? new Date(this.record.timestamp) : date;
+  }
+
+  #text(name: string, alternative?: string): string | null {
+    const value =
+      lastHeader(this.record.headers, name) ??
+      (alternative === undefined ? null : lastHeader(this.record.headers, alternative));
+    return value?.toString() ?? null;
+  }
+}
