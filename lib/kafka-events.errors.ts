@@ -227,6 +227,13 @@ export class RetryLaterError extends KafkaEventsError {
   }
 }
 
+/** What `EventContext.deadLetter` throws: the engine dead-letters the record when it sees it. */
+export class DeadLetterRequestedError extends KafkaEventsError {
+  constructor(reason: string) {
+    super('NON_RETRYABLE', reason);
+  }
+}
+
 /** What a handler's attempt fails with when it outlives its `timeoutMs`. */
 export class HandlerTimeoutError extends KafkaEventsError {
   constructor(handlerId: string, timeoutMs: number) {

@@ -3,16 +3,9 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import { deterministicEventId } from '../contracts/deterministic-id.js';
 import type { EventEnvelope } from '../contracts/event-envelope.js';
 import { contractOf, type EventSource, type PublishPayload } from '../contracts/event-source.js';
-import { KafkaEventsError } from '../kafka-events.errors.js';
+import { DeadLetterRequestedError } from '../kafka-events.errors.js';
 import type { WireHeaders } from '../kafka/records.js';
 import type { EventSink, PublishOptions, PublishReceipt } from '../publishing/publish-options.js';
-
-/** Thrown by `EventContext.deadLetter`; the engine dead-letters the record when it sees it. */
-export class DeadLetterRequestedError extends KafkaEventsError {
-  constructor(reason: string) {
-    super('NON_RETRYABLE', reason);
-  }
-}
 
 /** What a delivery of an event to a handler is made of. */
 export interface EventDelivery {

@@ -1,11 +1,9 @@
 import type { EventContract } from '../contracts/event-contract.js';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
+import type { InvocationFault } from '../failure/classify-failure.js';
 import type { EventContext } from './event-context.js';
 import type { EventOutcome } from './event-outcome.js';
 import type { HandlerSettings } from './handler-options.js';
-
-/** A guard answered `false`: nobody's fault but the event's, so it is dead-lettered at once. */
-export type InvocationFault = 'rejected-by-guard' | 'rejected-by-pipe' | 'body';
 
 /** A handler as the pipeline sees it; the Nest edge makes these from decorated methods. */
 export interface BoundHandler {

@@ -1,0 +1,24 @@
+import type { EventContract } from '../contracts/event-contract.js';
+import type { EventEnvelope } from '../contracts/event-envelope.js';
+import type { RecordRef } from '../observability/observer.js';
+import type { ConsumedRecord } from './consumed-record.js';
+import type { HandlerRuntime } from './handler-runtime.js';
+
+/** A record that is ours to handle, with the handlers it goes to. */
+export interface Delivery {
+  readonly record: ConsumedRecord;
+  readonly envelope: EventEnvelope;
+  readonly contract: EventContract;
+  /** One or more. */
+  readonly handlers: readonly HandlerRuntime[];
+}
+
+/** What signals call a record. */
+export function recordRef(groupId: string, { record, partition }: ConsumedRecord): RecordRef {
+  return {
+    groupId,
+    topic: partition.topic,
+    partition: partition.partition,
+    offset: record.offset,
+  };
+}

@@ -1,0 +1,84 @@
+import {
+  classifyFailure,
+  retryOrExhausted,
+  type FailureVerdict,
+  type InvocationFault,
+} from '../failure/classify-failure.js';
+import {
+  DeadLetterRequestedError,
+  toError,
+  UndecodableRecordError,
+} from '../kafka-events.errors.js';
+import type { EventContext } from './event-context.js';
+import type { EventOutcome } from './event-outcome.js';
+import type { HandlerRuntime } from './handler-runtime.js';
+import { InvalidPayloadError } from './read-payload.js';
+
+export interface Failure {
+  readonly runtime: HandlerRuntime;
+  readonly context: EventContext;
+  readonly error: Error;
+  /** The handler has not come back even after twice its timeout. */
+  readonly overdue: boolean;
+  /** In [0, 1), for the jitter. */
+  readonly random: number;
+}
+
+/** What becomes of a failed attempt, with the error that a dead letter would name. */
+export type Judgement =
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  | (FailureVerdict & { readonly kind: 'dead-letter'; readonly error: Error });
+
+/** Shows a failure to the handler's exception filters, then decides; a filter's outcome comes first. */
+export async function judgeFailure(
+  failure: Failure,
+  onFilterError: (error: Error) => void,
+): Promise<Judgement> {
+  const { runtime, context, error } = failure;
+  const outcome = await runFilters(failure, onFilterError);
+  // What still runs cannot be run again, nor be called a success.
+  if (failure.overdue) return { kind: 'dead-letter', reason: 'timeout', error };
+  const { retry: policy } = runtime.handler.settings;
+  const failed = { policy, attempts: context.attempt, random: failure.random };
+  const decision = outcome?.decision;
+  switch (decision?.kind) {
+    case 'succeeded':
+      return decision;
+    case 'retry':
+      return withError(retryOrExhausted(failed, decision.delayMs), error);
+    case 'dead-letter': {
+      const asked = new DeadLetterRequestedError(decision.message);
+      return { kind: 'dead-letter', reason: 'handler-requested', error: asked };
+    }
+    case undefined:
+      return withError(verdictOf(failure, failed), error);
+  }
+}
+
+function verdictOf(
+  { runtime, error }: Failure,
+  failed: Omit<Parameters<typeof classifyFailure>[0], 'error' | 'fault'>,
+): FailureVerdict {
+  if (error instanceof UndecodableRecordError)
+    return { kind: 'dead-letter', reason: 'undecodable' };
+  if (error instanceof InvalidPayloadError) return { kind: 'dead-letter', reason: 'invalid' };
+  const fault: InvocationFault = runtime.handler.faultOf(error);
+  return classifyFailure({ ...failed, error, fault });
+}
+
+async function runFilters(
+  { runtime, context, error }: Failure,
+  onFilterError: (error: Error) => void,
+): Promise<EventOutcome | null> {
+  try {
+    return await runtime.handler.filter(error, context, onFilterError);
+  } catch (thrown) {
+    onFilterError(toError(thrown));
+    return null;
+  }
+}
+
+function withError(verdict: FailureVerdict, error: Error): Judgement {
+  return verdict.kind === 'retry' ? verdict : { ...verdict, error };
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../contracts/clock.js';
+import type { OwnedTopicPartition } from '../kafka/driver.js';
+import { OffsetTracker } from '../kafka/offset-tracker.js';
+import type { ConsumedRecord } from './consumed-record.js';
+import type { EventContext } from './event-context.js';
+import { Lanes } from './lanes.js';
+import type { Interruption } from './semaphore.js';
+
+/**
+ * A partition while it is ours: its lanes, its tracker, and whether work on it may start.
+ *
+ *     active ──drain──▶ draining ──resume──▶ active        (a rebalance that left it with us)
+ *       └──────lose──────┴──lose──▶ lost                   (for good; a regained one is a new object)
+ *
+ * While draining nothing starts and every wait ends; what runs may finish. Once lost, nothing of it
+ * moves the offset any more: its epoch is refused.
+ */
+export class OwnedPartition implements OwnedTopicPartition, Interruption {
+  readonly topic: string;
+  readonly partition: number;
+  readonly epoch: number;
+  readonly tracker = new OffsetTracker<ConsumedRecord>();
+  readonly lanes = new Lanes<ConsumedRecord>();
+  /** Contexts of the handlers running on its records. */
+  readonly running = new Set<EventContext>();
+  /** Bytes of its unsettled records. */
+  bytes = 0;
+  /** The last offset that the broker acknowledged. */
+  committed: bigint | null = null;
+  /** Set by flow control alone. */
+  paused = false;
+
+  #state: 'active' | 'draining' | 'lost' = 'active';
+  #busy = 0;
+  readonly #interrupted = new Set<() => void>();
+  readonly #idle = new Set<() => void>();
+  readonly #changed = new Set<() => void>();
+
+  constructor(
+    owned: OwnedTopicPartition,
+    private readonly clock: Clock,
+  ) {
+    this.topic = owned.topic;
+    this.partition = owned.partition;
+    this.epoch = owned.epoch;
+  }
+
+  get active(): boolean {
+    return this.#state === 'active';
+  }
+  get lost(): boolean {
+    return this.#state === 'lost';
+  }
+  /** Steps that must finish before the partition can be given up. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  /** Marks the begin and the end of a step that a drain must wait for. */
+  enter(): void {
+    this.#busy++;
+  }
+  exit(): void {
+    this.#busy--;
+    if (this.#busy === 0) notify(this.#idle);
+  }
+
+  drain(): void {
+    if (this.#state !== 'active') return;
+    this.#state = 'draining';
+    notify(this.#interrupted);
+  }
+  resume(): void {
+    if (this.#state !== 'draining') return;
+    this.#state = 'active';
+    notify(this.#changed);
+  }
+  lose(): void {
+    this.#state = 'lost';
+    notify(this.#interrupted);
+    notify(this.#changed);
+  }
+
+  onInterrupt(fn: () => void): () => void {
+    if (this.#state !== 'active') {
+      fn();
+      return () => undefined;
+    }
+    this.#interrupted.add(fn);
+    return () => this.#interrupted.delete(fn);
+  }
+
+  /** Resolves once nothing is busy and what has just finished is settled. */
+  async whenIdle(): Promise<void> {
+    while (this.#busy > 0) {
+      await new Promise<void>((resolve) => this.#idle.add(resolve));
+      // The last step's own continuation settles its record: let it run first.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Waits until work may start: true, or false once the partition is lost. */
+  async whenActive(): Promise<boolean> {
+    while (this.#state === 'draining') {
+      await new Promise<void>((resolve) => this.#changed.add(resolve));
+    }
+    return this.#state === 'active';
+  }
+
+  /** Waits that long, or until work must stop, whichever is first. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.clock.setTimeout(() => {
+        unsubscribe();
+        resolve();
+      }, ms);
+      const unsubscribe = this.onInterrupt(() => {
+        this.clock.clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+function notify(listeners: Set<() => void>): void {
+  const called = [...listeners];
+  listeners.clear();
+  for (const listener of called) listener();
+}

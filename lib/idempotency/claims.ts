@@ -1,0 +1,182 @@
+import type { Clock, TimerHandle } from '../contracts/clock.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { toError } from '../kafka-events.errors.js';
+import { CallCoalescer } from './call-coalescer.js';
+import type {
+  ClaimAnswer,
+  ClaimRequest,
+  Completion,
+  CompletedState,
+  IdempotencyStore,
+  Release,
+} from './idempotency-store.js';
+
+/** A claim we hold. */
+export interface HeldClaim {
+  readonly key: string;
+  readonly token: string;
+  readonly attempts: number;
+}
+
+/** A store's answer with the claim itself where it is ours. */
+export type ClaimResult =
+  | { readonly status: 'claimed'; readonly claim: HeldClaim }
+  | Exclude<ClaimAnswer, { status: 'claimed' }>;
+
+export interface ClaimsOptions {
+  /** Of every claim; renewed every third of it while the claim is held. */
+  readonly leaseMs: number;
+  /** Makes tokens unique across processes. */
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly onStoreError: (operation: string, error: Error) => void;
+}
+
+/**
+ * The claims that this process holds for one consumer group.
+ *
+ * It asks the store (in one call for all that became ready together, unless the store answers in
+ * process), renews what is held, and lets a second record of the same event wait for the first.
+ * Errors of the store reach the caller as they are.
+ */
+export class Claims {
+  readonly #held = new Map<string, { readonly claim: HeldClaim; waiters: (() => void)[] | null }>();
+  readonly #claim: (request: ClaimRequest) => MaybePromise<ClaimAnswer | undefined>;
+  readonly #complete: (completion: Completion) => MaybePromise<boolean | undefined>;
+  readonly #release: (release: Release) => MaybePromise<unknown>;
+  #tokens = 0;
+  #renewal: TimerHandle | null = null;
+
+  constructor(
+    private readonly store: IdempotencyStore,
+    private readonly options: ClaimsOptions,
+  ) {
+    if (store.inProcess) {
+      this.#claim = (request) => first(store.claim([request]));
+      this.#complete = (completion) => first(store.complete([completion]));
+      this.#release = (release) => store.release([release]);
+      return;
+    }
+    const claims = new CallCoalescer((batch: readonly ClaimRequest[]) => store.claim(batch));
+    const completions = new CallCoalescer((batch: readonly Completion[]) => store.complete(batch));
+    const releases = new CallCoalescer(async (batch: readonly Release[]) => {
+      await store.release(batch);
+      return batch;
+    });
+    this.#claim = (request) => claims.call(request);
+    this.#complete = (completion) => completions.call(completion);
+    this.#release = (release) => releases.call(release);
+  }
+
+  /** Claims held now. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  claim(key: string, level: number): MaybePromise<ClaimResult> {
+    const token = `${this.options.owner}:${String(this.#tokens++)}`;
+    const { leaseMs } = this.options;
+    const answer = this.#claim({ key, token, leaseMs, level });
+    return isPromise(answer)
+      ? answer.then((settled) => this.#answered(key, token, settled))
+      : this.#answered(key, token, answer);
+  }
+
+  /** Ends a claim; false when somebody else had taken it over: then their outcome counts. */
+  complete(
+    claim: HeldClaim,
+    state: CompletedState,
+    level: number,
+    retentionMs: number,
+  ): MaybePromise<boolean> {
+    const { key, token } = claim;
+    const done = this.#complete({ key, token, state, level, retentionMs });
+    if (isPromise(done)) {
+      return done.then((ours) => {
+        this.#forget(claim);
+        return ours === true;
+      });
+    }
+    this.#forget(claim);
+    return done === true;
+  }
+
+  /** Gives a claim back with its failed attempts. A store that fails is reported: the lease will end it. */
+  async release(claim: HeldClaim, attempts: number, retentionMs: number): Promise<void> {
+    const { key, token } = claim;
+    try {
+      await this.#release({ key, token, attempts, retentionMs });
+    } catch (error) {
+      this.options.onStoreError('release', toError(error));
+    } finally {
+      this.#forget(claim);
+    }
+  }
+
+  /**
+   * Calls `fn` when the claim of that key ends in this process; answers how to unsubscribe, or null
+   * when no claim of it is held here.
+   */
+  onEnd(key: string, fn: () => void): (() => void) | null {
+    const held = this.#held.get(key);
+    if (held === undefined) return null;
+    const waiters = (held.waiters ??= []);
+    waiters.push(fn);
+    return () => {
+      const at = waiters.indexOf(fn);
+      if (at >= 0) waiters.splice(at, 1);
+    };
+  }
+
+  /** Stops renewing: what is still held is left to its lease. */
+  close(): void {
+    if (this.#renewal !== null) this.options.clock.clearTimeout(this.#renewal);
+    this.#renewal = null;
+    this.#held.clear();
+  }
+
+  #answered(key: string, token: string, answer: ClaimAnswer | undefined): ClaimResult {
+    if (answer === undefined)
+      throw new Error(`the store "${this.store.name}" left a claim unanswered`);
+    if (answer.status !== 'claimed') return answer;
+    const claim: HeldClaim = { key, token, attempts: answer.attempts };
+    this.#held.set(key, { claim, waiters: null });
+    this.#renewal ??= this.options.clock.setTimeout(() => {
+      void this.#renew();
+    }, this.options.leaseMs / 3);
+    return { status: 'claimed', claim };
+  }
+
+  #forget(claim: HeldClaim): void {
+    const held = this.#held.get(claim.key);
+    if (held?.claim.token !== claim.token) return;
+    this.#held.delete(claim.key);
+    for (const waiter of held.waiters ?? []) waiter();
+  }
+
+  async #renew(): Promise<void> {
+    const { leaseMs, clock, onStoreError } = this.options;
+    const renewals = [...this.#held.values()].map(({ claim: { key, token } }) => ({
+      key,
+      token,
+      leaseMs,
+    }));
+    try {
+      // A lease that is not ours any more needs no care here: its completion is refused by its token.
+      if (renewals.length > 0) await this.store.renew(renewals);
+    } catch (error) {
+      onStoreError('renew', toError(error));
+    }
+    if (this.#renewal === null) return;
+    this.#renewal =
+      this.#held.size === 0
+        ? null
+        : clock.setTimeout(() => {
+            void this.#renew();
+          }, leaseMs / 3);
+  }
+}
+
+function first<T>(answers: MaybePromise<readonly T[]>): MaybePromise<T | undefined> {
+  return isPromise(answers) ? answers.then(([answer]) => answer) : answers[0];
+}
