@@ -18,6 +18,7 @@ export type KafkaEventsErrorCode =
   | 'RETRY_LATER'
   | 'HANDLER_TIMEOUT'
   | 'STORE_UNAVAILABLE'
+  | 'SHUTDOWN'
   | 'DRIVER';
 
 export interface KafkaEventsErrorOptions {
@@ -122,6 +123,26 @@ export interface PublishFailure {
   readonly topic: string;
 }
 
+/** Proof that the broker has an event. */
+export interface PublishReceipt {
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** Null when the broker recognised a retry of its own and did not repeat the offset. */
+  readonly offset: string | null;
+}
+
+/** Thrown where a payload gives no usable key or cannot be encoded; `publish` wraps it in {@link InvalidEventError}. */
+export class InvalidPayloadError extends KafkaEventsError {
+  constructor(
+    readonly issues: readonly PayloadIssue[],
+    options?: KafkaEventsErrorOptions,
+  ) {
+    super('INVALID_EVENT', `the payload is invalid: ${describeIssues(issues)}`, options);
+  }
+}
+
 /** The base of everything `publish` rejects with. */
 export class PublishError extends KafkaEventsError implements PublishFailure {
   readonly eventId: string;
@@ -145,14 +166,14 @@ export class PublishError extends KafkaEventsError implements PublishFailure {
   }
 }
 
-/** Thrown when a payload does not satisfy its event's contract; nothing was sent. */
+/** Thrown when a payload or its publish options do not satisfy the event's contract; nothing was sent. */
 export class InvalidEventError extends PublishError {
   constructor(
     failure: PublishFailure,
     readonly issues: readonly PayloadIssue[],
     cause?: unknown,
   ) {
-    super('INVALID_EVENT', failure, `the payload is invalid: ${describeIssues(issues)}`, { cause });
+    super('INVALID_EVENT', failure, `it is invalid: ${describeIssues(issues)}`, { cause });
   }
 }
 
@@ -175,10 +196,14 @@ export class UnknownTopicError extends PublishError {
   }
 }
 
-/** Thrown when `publish` is called on a publisher that has been, or is being, shut down. */
+/** Thrown when the publisher is not open: shut down, or never connected (`connect: false`). */
 export class PublisherClosedError extends PublishError {
-  constructor(failure: PublishFailure) {
-    super('PUBLISHER_CLOSED', failure, 'the publisher is closed: the application is shutting down');
+  constructor(
+    failure: PublishFailure,
+    message = 'the publisher is closed: the application is shutting down',
+    cause?: unknown,
+  ) {
+    super('PUBLISHER_CLOSED', failure, message, { cause });
   }
 }
 
@@ -205,6 +230,31 @@ export class PublishBufferFullError extends PublishError {
 export class PublishRejectedError extends PublishError {
   constructor(failure: PublishFailure, message: string, cause?: unknown) {
     super('PUBLISH_REJECTED', failure, message, { cause });
+  }
+}
+
+/** One event that `publishAll` did not get acknowledged: its place in the call, and why. */
+export interface PublishAllFailure {
+  readonly index: number;
+  readonly error: KafkaEventsError;
+}
+
+/** Thrown by `publishAll` when not every event was acknowledged; `receipts` are those that were. */
+export class PublishAllError extends KafkaEventsError {
+  /**
+   * @param receipts in the order of the call.
+   * @param failures in the order of the call, one for each event without a receipt; or, when
+   * nothing was sent, one for each event that kept the others from being sent.
+   */
+  constructor(
+    message: string,
+    readonly receipts: readonly PublishReceipt[],
+    readonly failures: readonly PublishAllFailure[],
+  ) {
+    super('PUBLISH_ALL_FAILED', `${message}:\n${describeFailures(failures)}`, {
+      cause: failures[0]?.error,
+      retryable: failures.every(({ error }) => error.retryable),
+    });
   }
 }
 
@@ -243,6 +293,15 @@ export class HandlerTimeoutError extends KafkaEventsError {
   }
 }
 
+/** The reason of a handler's signal when the process stops before the handler has come back. */
+export class ShutdownError extends KafkaEventsError {
+  constructor() {
+    super('SHUTDOWN', 'the application is shutting down: the record will be delivered again', {
+      retryable: true,
+    });
+  }
+}
+
 /** Thrown by idempotency stores that cannot be reached; always retryable. */
 export class StoreUnavailableError extends KafkaEventsError {
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
@@ -263,6 +322,12 @@ export class DriverError extends KafkaEventsError {
   ) {
     super('DRIVER', message, { ...options, retryable: kind === 'retryable' || kind === 'fenced' });
   }
+}
+
+function describeFailures(failures: readonly PublishAllFailure[]): string {
+  const shown = failures.slice(0, 5).map(({ index, error }) => `  - [${index}] ${error.message}`);
+  const more = failures.length - shown.length;
+  return [...shown, ...(more > 0 ? [`  - and ${more} more`] : [])].join('\n');
 }
 
 /** One line for people: where and what, without payload values. */

@@ -3,7 +3,7 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import { deterministicEventId } from '../contracts/deterministic-id.js';
 import type { EventEnvelope } from '../contracts/event-envelope.js';
 import { contractOf, type EventSource, type PublishPayload } from '../contracts/event-source.js';
-import { DeadLetterRequestedError } from '../kafka-events.errors.js';
+import { DeadLetterRequestedError, ShutdownError } from '../kafka-events.errors.js';
 import type { WireHeaders } from '../kafka/records.js';
 import type { EventSink, PublishOptions, PublishReceipt } from '../publishing/publish-options.js';
 
@@ -122,6 +122,11 @@ export class EventContext extends BaseRpcContext {
         name === undefined ? `#${String(ordinal)}` : `=${name}`,
       ]),
     });
+  }
+
+  /** @internal Whether the process gave up waiting: what comes after is not the handler's failure. */
+  get abandoned(): boolean {
+    return this.#abort?.signal.reason instanceof ShutdownError;
   }
 
   /** @internal */

@@ -11,11 +11,11 @@ import {
 } from '../kafka-events.errors.js';
 import type { EventContext } from './event-context.js';
 import type { EventOutcome } from './event-outcome.js';
-import type { HandlerRuntime } from './handler-runtime.js';
+import type { HandlerCourse } from './handler-course.js';
 import { InvalidPayloadError } from './read-payload.js';
 
 export interface Failure {
-  readonly runtime: HandlerRuntime;
+  readonly course: HandlerCourse;
   readonly context: EventContext;
   readonly error: Error;
   /** The handler has not come back even after twice its timeout. */
@@ -35,11 +35,11 @@ export async function judgeFailure(
   failure: Failure,
   onFilterError: (error: Error) => void,
 ): Promise<Judgement> {
-  const { runtime, context, error } = failure;
+  const { course, context, error } = failure;
   const outcome = await runFilters(failure, onFilterError);
   // What still runs cannot be run again, nor be called a success.
   if (failure.overdue) return { kind: 'dead-letter', reason: 'timeout', error };
-  const { retry: policy } = runtime.handler.settings;
+  const { retry: policy } = course.runtime.handler.settings;
   const failed = { policy, attempts: context.attempt, random: failure.random };
   const decision = outcome?.decision;
   switch (decision?.kind) {
@@ -57,22 +57,22 @@ export async function judgeFailure(
 }
 
 function verdictOf(
-  { runtime, error }: Failure,
+  { course, error }: Failure,
   failed: Omit<Parameters<typeof classifyFailure>[0], 'error' | 'fault'>,
 ): FailureVerdict {
   if (error instanceof UndecodableRecordError)
     return { kind: 'dead-letter', reason: 'undecodable' };
   if (error instanceof InvalidPayloadError) return { kind: 'dead-letter', reason: 'invalid' };
-  const fault: InvocationFault = runtime.handler.faultOf(error);
+  const fault: InvocationFault = course.runtime.handler.faultOf(error);
   return classifyFailure({ ...failed, error, fault });
 }
 
 async function runFilters(
-  { runtime, context, error }: Failure,
+  { course, context, error }: Failure,
   onFilterError: (error: Error) => void,
 ): Promise<EventOutcome | null> {
   try {
-    return await runtime.handler.filter(error, context, onFilterError);
+    return await course.runtime.handler.filter(error, course.payload, context, onFilterError);
   } catch (thrown) {
     onFilterError(toError(thrown));
     return null;

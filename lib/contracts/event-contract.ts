@@ -21,9 +21,16 @@ export interface EventContract<Output = unknown> {
   readonly eventType: string;
   /** The topic as declared, before the module's `topicName`. */
   readonly topic: string;
-  /** The aggregate id of a payload: the record's key. */
+  /**
+   * The aggregate id of a payload: the record's key.
+   *
+   * @throws InvalidPayloadError when the payload holds no usable one.
+   */
   keyOf(payload: Output): string;
-  /** Checks a value against the contract; never throws for bad input and leaves the value as it is. */
+  /**
+   * Checks a value against the contract and leaves the value as it is. Bad input is an answer, not
+   * an error: what this throws, or rejects with, is a fault of the validators or a missing peer.
+   */
   validate(value: unknown): MaybePromise<Validated<Output>>;
   /** True for records without an `event-type` header that are this event. */
   match?(record: InRecord): boolean;

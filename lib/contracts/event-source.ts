@@ -47,12 +47,19 @@ export type EventPayload<S extends EventSource> =
  * @throws InvalidDefinitionError for a class without `@DomainEvent` or any other value.
  */
 export function contractOf(source: EventSource): EventContract {
-  if (Object.hasOwn(source, CONTRACT)) {
-    return (source as { readonly [CONTRACT]: EventContract })[CONTRACT];
-  }
-  const name = typeof source === 'function' ? `class ${source.name}` : String(source);
+  if (hasContract(source)) return source[CONTRACT];
   throw new InvalidDefinitionError(
-    `${name} is not an event: decorate the class with @DomainEvent({ type, version, topic, key }), ` +
-      'or declare it with defineEvent(...)',
+    `${describe(source)} is not an event: decorate the class with ` +
+      '@DomainEvent({ type, version, topic, key }), or declare it with defineEvent(...)',
   );
+}
+
+function hasContract(source: unknown): source is { readonly [CONTRACT]: EventContract } {
+  // Own only: a subclass of an event is another class, and says so itself if it is an event too.
+  return source !== undefined && source !== null && Object.hasOwn(source, CONTRACT);
+}
+
+function describe(source: unknown): string {
+  if (source === undefined) return 'undefined (two files importing each other?)';
+  return typeof source === 'function' ? `class ${source.name}` : `a value of type ${typeof source}`;
 }

@@ -15,6 +15,13 @@ export interface KafkaDriver {
   admin(): AdminDriver;
 }
 
+/** Where a driver writes what operators may want to read; never a secret. */
+export type DriverLog = (
+  level: 'debug' | 'info' | 'warn' | 'error',
+  message: string,
+  detail?: Record<string, unknown>,
+) => void;
+
 export interface ConsumerConfig {
   readonly groupId: string;
   readonly topics: readonly string[];
@@ -52,6 +59,12 @@ export interface ConsumerHooks {
   onState(state: ConsumerState, cause?: Error): void;
   /** The group's members as its leader sees them; called only on the leader, at each rebalance. */
   onMembers(count: number): void;
+  /**
+   * The broker no longer holds the position we wanted to read from: records were deleted before we
+   * read them, or the topic was made anew. Reading goes on at the earliest record there is; the
+   * partition is lost and gained with a new epoch right after this call.
+   */
+  onOffsetOutOfRange?(partition: TopicPartition): void;
 }
 
 export interface CommitItem extends OwnedTopicPartition {

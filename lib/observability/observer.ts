@@ -71,6 +71,9 @@ export interface Signals {
   /** An exception filter itself failed; the record's fate did not change. */
   filterFailed: HandlerRef & { readonly error: Error };
 
+  /** A defect of the engine: the record stays unsettled, and its partition's watermark with it. */
+  engineFault: RecordRef & { readonly error: Error };
+
   /** Offsets were committed. */
   committed: { readonly groupId: string; readonly partitions: number };
   /** A commit failed; the offsets stay dirty and are committed again. */
@@ -82,6 +85,8 @@ export interface Signals {
     readonly epoch: number;
     readonly abandoned: number;
   };
+  /** The committed offset had been deleted from the log: records were lost before they were read. */
+  offsetOutOfRange: TopicPartition & { readonly groupId: string };
   partitionPaused: TopicPartition & { readonly groupId: string };
   partitionResumed: TopicPartition & { readonly groupId: string };
   /** A drain before a rejoin or shutdown ended with handlers still running. */

@@ -1,4 +1,5 @@
 import type { EventSource, PublishPayload } from '../contracts/event-source.js';
+import type { PublishReceipt } from '../kafka-events.errors.js';
 
 /** What a caller may say about one event beside its payload. */
 export interface PublishOptions {
@@ -8,22 +9,15 @@ export interface PublishOptions {
   readonly correlationId?: string;
   /** Id of the event that caused this one. */
   readonly causationId?: string;
-  /** Extra headers, text. Names of the wire format, `dlq-…` and `retry-…` are refused. */
+  /**
+   * Extra headers, text. Of the wire format's names only `traceparent` and `tracestate` may be
+   * given; the others, `dlq-…` and `retry-…` are refused.
+   */
   readonly headers?: Readonly<Record<string, string>>;
-  /** When it happened. Default: now. */
+  /** When it happened: the `event-time` header. Default: now. The record's own timestamp is now. */
   readonly timestamp?: Date;
   /** How long this publish may take in all, in milliseconds. Default: `producer.deadlineMs`. */
   readonly deadlineMs?: number;
-}
-
-/** Proof that the broker has an event. */
-export interface PublishReceipt {
-  readonly eventId: string;
-  readonly eventType: string;
-  readonly topic: string;
-  readonly partition: number;
-  /** Null when the broker recognised a retry of its own and did not repeat the offset. */
-  readonly offset: string | null;
 }
 
 /** An event on its way into `publishAll`; made by {@link event}. */
@@ -50,3 +44,5 @@ export interface EventSink {
     options?: PublishOptions,
   ): Promise<PublishReceipt>;
 }
+
+export type { PublishReceipt };

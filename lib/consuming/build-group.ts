@@ -1,0 +1,133 @@
+import type { Clock } from '../contracts/clock.js';
+import { DeadLetterWriter, type RecordSender } from '../failure/dead-letter-writer.js';
+import { Claims } from '../idempotency/claims.js';
+import type { KafkaDriver } from '../kafka/driver.js';
+import type { GroupSettings, KafkaEventsSettings } from '../kafka-events.options.js';
+import type { SignalSink } from '../observability/observer.js';
+import type { EventSink } from '../publishing/publish-options.js';
+import type { BufferBudget } from './buffer-budget.js';
+import { ClaimStep } from './claim-step.js';
+import { DeadLetterStep } from './dead-letter-step.js';
+import { Dispatcher } from './dispatcher.js';
+import type { BoundHandler } from './event-handler.js';
+import { TopicRoutes, type Route } from './event-router.js';
+import { GroupConsumer, type ConsumedTopic } from './group-consumer.js';
+import { HandleStep } from './handle-step.js';
+import { HandlerRuntime } from './handler-runtime.js';
+import { RecordPipeline } from './record-pipeline.js';
+import { Semaphore } from './semaphore.js';
+
+/** Claims on their way beyond the running handlers, where the store is across the network. */
+const CLAIMS_AHEAD = 256;
+
+/** What all groups of a process share. */
+export interface GroupSurroundings {
+  readonly settings: KafkaEventsSettings;
+  readonly driver: KafkaDriver;
+  readonly sink: EventSink;
+  readonly sendDeadLetter: RecordSender;
+  readonly budget: BufferBudget;
+  readonly signals: SignalSink;
+  readonly random: () => number;
+  /** Names this process in claim tokens. */
+  readonly owner: string;
+}
+
+/** Wires one consumer group: its handlers' permits, routes, pipeline and consumer. */
+export function buildGroup(
+  group: GroupSettings,
+  handlers: readonly BoundHandler[],
+  around: GroupSurroundings,
+): { readonly consumer: GroupConsumer; readonly claims: Claims } {
+  const { settings, driver, signals, budget } = around;
+  const { clock, idempotency } = settings;
+  const { inProcess } = idempotency.store;
+  const runtimes = handlers.map(
+    (handler) =>
+      new HandlerRuntime(handler, inProcess ? 0 : CLAIMS_AHEAD, () => {
+        dispatcher.pump();
+      }),
+  );
+  const topics = consumedTopics(runtimes, settings.topicName);
+  const claims = buildClaims(group, around, clock);
+  const consumer = new GroupConsumer({
+    settings: group,
+    driver: driver.consumer({ ...group, topics: [...topics.keys()] }),
+    topics,
+    pipeline: buildPipeline(group, claims, around),
+    dispatch: (route, delivery) => {
+      dispatcher.enqueue(route, delivery);
+    },
+    pump: () => {
+      dispatcher.pump();
+    },
+    budget,
+    signals,
+    clock,
+    unsharedStore: inProcess,
+  });
+  const routes = [...topics.values()].flatMap((topic) => topic.routes.routes);
+  const dispatcher = new Dispatcher(routes, consumer.deliver);
+  return { consumer, claims };
+}
+
+function buildClaims(group: GroupSettings, around: GroupSurroundings, clock: Clock): Claims {
+  const { signals, owner, settings } = around;
+  const { groupId, sessionTimeoutMs } = group;
+  return new Claims(settings.idempotency.store, {
+    leaseMs: sessionTimeoutMs,
+    owner,
+    clock,
+    onStoreError: (operation, error) => {
+      signals.emit('storeFailed', { groupId, operation, error });
+    },
+  });
+}
+
+function buildPipeline(
+  { groupId, sessionTimeoutMs: leaseMs, maxConcurrency }: GroupSettings,
+  claims: Claims,
+  { settings, signals, sink, sendDeadLetter, random }: GroupSurroundings,
+): RecordPipeline {
+  const { clock, missingId, deadLetter, idempotency } = settings;
+  const { onStoreError } = idempotency;
+  const groupSlots = Number.isFinite(maxConcurrency) ? new Semaphore(maxConcurrency) : null;
+  const writer = new DeadLetterWriter(deadLetter, sendDeadLetter);
+  const steps = {
+    claim: new ClaimStep({ groupId, onStoreError, leaseMs }, claims, signals, clock),
+    handle: new HandleStep(groupSlots, sink, signals, clock),
+    deadLetter: new DeadLetterStep(groupId, writer, signals, clock),
+  };
+  return new RecordPipeline({ groupId, missingId }, steps, signals, clock, random);
+}
+
+/** Routes by physical topic and event type; handlers of one topic agree on its ordering. */
+function consumedTopics(
+  runtimes: readonly HandlerRuntime[],
+  topicName: (topic: string) => string,
+): ReadonlyMap<string, ConsumedTopic> {
+  const byTopic = new Map<
+    string,
+    Map<string, { contract: Route['contract']; handlers: HandlerRuntime[] }>
+  >();
+  for (const runtime of runtimes) {
+    for (const contract of runtime.handler.contracts) {
+      const topic = topicName(contract.topic);
+      const byType =
+        byTopic.get(topic) ??
+        new Map<string, { contract: Route['contract']; handlers: HandlerRuntime[] }>();
+      byTopic.set(topic, byType);
+      const route = byType.get(contract.eventType) ?? { contract, handlers: [] };
+      byType.set(contract.eventType, route);
+      route.handlers.push(runtime);
+    }
+  }
+  return new Map(
+    [...byTopic].map(([topic, byType]) => {
+      const routes: Route[] = [...byType.values()];
+      const [first] = routes.flatMap(({ handlers }) => handlers);
+      const ordering = first?.handler.settings.ordering ?? 'key';
+      return [topic, { routes: new TopicRoutes(routes), ordering }];
+    }),
+  );
+}

@@ -1,0 +1,152 @@
+import type { Clock } from '../contracts/clock.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import type { Claims, ClaimResult, HeldClaim } from '../idempotency/claims.js';
+import { toError } from '../kafka-events.errors.js';
+import type { SignalSink } from '../observability/observer.js';
+import { backoffMs } from './backoff.js';
+import type { HandlerCourse } from './handler-course.js';
+
+/** A record's claim; null where the handler runs without one. */
+export type Claimed =
+  | { readonly kind: 'claimed'; readonly claim: HeldClaim | null }
+  | { readonly kind: 'duplicate' }
+  /** Somebody else is at it, or the store is away: claim again after the wait. */
+  | { readonly kind: 'wait'; readonly until: Promise<void> };
+
+/** How a completion ended: `unmarked` when the store stayed away longer than the claim can be ours. */
+export type Completed = 'marked' | 'unmarked';
+
+const WITHOUT_CLAIM: Claimed = { kind: 'claimed', claim: null };
+const DUPLICATE: Claimed = { kind: 'duplicate' };
+
+/** Retry topics and replays raise it; a record from its original topic has this one. */
+const ORIGINAL_LEVEL = 0;
+
+export interface ClaimStepOptions {
+  readonly groupId: string;
+  readonly onStoreError: 'pause' | 'process';
+  readonly leaseMs: number;
+}
+
+/** Claims a record for a handler before it runs, and marks or returns the claim afterwards. */
+export class ClaimStep {
+  constructor(
+    private readonly options: ClaimStepOptions,
+    private readonly claims: Claims,
+    private readonly signals: SignalSink,
+    private readonly clock: Clock,
+  ) {}
+
+  take(course: HandlerCourse): MaybePromise<Claimed> {
+    if (course.runtime.handler.settings.idempotency === null) return WITHOUT_CLAIM;
+    try {
+      const result = this.claims.claim(course.key, ORIGINAL_LEVEL);
+      return isPromise(result)
+        ? result.then(
+            (answer) => this.#answered(course, answer),
+            (error: unknown) => this.#storeAway(course, toError(error)),
+          )
+        : this.#answered(course, result);
+    } catch (error) {
+      return this.#storeAway(course, toError(error));
+    }
+  }
+
+  /** Gives the claim back with the attempts that have failed. Never rejects: the lease ends it too. */
+  async giveBack(course: HandlerCourse, claim: HeldClaim | null): Promise<void> {
+    const { idempotency } = course.runtime.handler.settings;
+    if (claim === null || idempotency === null) return;
+    await this.claims.release(claim, course.attempts, idempotency.windowMs);
+  }
+
+  /** Marks the claim. A finished handler waits here for the store; it is never run again for it. */
+  complete(
+    course: HandlerCourse,
+    claim: HeldClaim | null,
+    state: 'done' | 'dead',
+  ): MaybePromise<Completed> {
+    const { idempotency } = course.runtime.handler.settings;
+    if (claim === null || idempotency === null) return 'marked';
+    const mark = (): MaybePromise<Completed> => {
+      const marked = this.claims.complete(claim, state, ORIGINAL_LEVEL, idempotency.windowMs);
+      return isPromise(marked)
+        ? marked.then((ours) => this.#marked(course, ours))
+        : this.#marked(course, marked);
+    };
+    try {
+      const marked = mark();
+      return isPromise(marked)
+        ? marked.catch((error: unknown) => this.#markLater(course, mark, toError(error)))
+        : marked;
+    } catch (error) {
+      return this.#markLater(course, mark, toError(error));
+    }
+  }
+
+  #answered(course: HandlerCourse, answer: ClaimResult): Claimed {
+    course.setbacks = 0;
+    switch (answer.status) {
+      case 'claimed':
+        course.attempts = Math.max(course.attempts, answer.claim.attempts);
+        return { kind: 'claimed', claim: answer.claim };
+      case 'in-progress':
+        this.signals.emit('leaseWait', { ...course.ref, leaseMs: answer.leaseMs });
+        return { kind: 'wait', until: this.#untilFree(course, answer.leaseMs) };
+      default:
+        this.signals.emit('duplicate', { ...course.ref, state: answer.status });
+        return DUPLICATE;
+    }
+  }
+
+  /** Waits for the lease, or for our own other record of that event to be done with it. */
+  #untilFree({ key, partition }: HandlerCourse, leaseMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stopListening = this.claims.onEnd(key, resolve);
+      const longest = stopListening === null ? leaseMs : this.options.leaseMs;
+      void partition.sleep(longest).then(() => {
+        stopListening?.();
+        resolve();
+      });
+    });
+  }
+
+  #storeAway(course: HandlerCourse, error: Error): Claimed {
+    const { groupId, onStoreError } = this.options;
+    this.signals.emit('storeFailed', { groupId, operation: 'claim', error });
+    if (onStoreError === 'process') {
+      this.signals.emit('handledWithoutDedup', course.ref);
+      return WITHOUT_CLAIM;
+    }
+    return { kind: 'wait', until: course.partition.sleep(backoffMs(++course.setbacks)) };
+  }
+
+  #marked(course: HandlerCourse, ours: boolean): Completed {
+    if (!ours) this.signals.emit('claimLost', course.ref);
+    return 'marked';
+  }
+
+  /** The store is away: keeps trying, renewing the lease meanwhile, for as long as it can be ours. */
+  async #markLater(
+    course: HandlerCourse,
+    mark: () => MaybePromise<Completed>,
+    firstError: Error,
+  ): Promise<Completed> {
+    const { groupId, onStoreError, leaseMs } = this.options;
+    let error = firstError;
+    let lostAt: number | null = null;
+    for (let tries = 1; ; tries++) {
+      this.signals.emit('storeFailed', { groupId, operation: 'complete', error });
+      if (onStoreError === 'process') return 'unmarked';
+      if (course.partition.lost) lostAt ??= this.clock.now();
+      if (lostAt !== null && this.clock.now() - lostAt > leaseMs) return 'unmarked';
+      await new Promise<void>((resolve) => {
+        this.clock.setTimeout(resolve, backoffMs(tries));
+      });
+      try {
+        return await mark();
+      } catch (thrown) {
+        error = toError(thrown);
+      }
+    }
+  }
+}

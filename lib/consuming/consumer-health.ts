@@ -1,0 +1,51 @@
+import type { GroupHealth, PartitionHealth, StalledPartition } from '../observability/health.js';
+import type { GroupConsumer } from './group-consumer.js';
+import type { OwnedPartition } from './owned-partition.js';
+
+/** A group's state as health reports it. */
+export function groupHealth(
+  { groupId, state, error, partitions }: GroupConsumer,
+  redact: (text: string) => string,
+): GroupHealth {
+  return {
+    groupId,
+    state,
+    error: error === null ? null : redact(error.message),
+    partitions: partitions.map(partitionHealth),
+  };
+}
+
+function partitionHealth({
+  topic,
+  partition,
+  tracker,
+  committed,
+  paused,
+}: OwnedPartition): PartitionHealth {
+  return {
+    topic,
+    partition,
+    watermark: tracker.watermark?.toString() ?? null,
+    committed: committed?.toString() ?? null,
+    span: tracker.span,
+    paused,
+  };
+}
+
+/** Partitions of a group whose oldest record has been unsettled for longer than that. */
+export function stalledPartitions(
+  { groupId, partitions }: GroupConsumer,
+  longerThanMs: number,
+  now: number,
+): StalledPartition[] {
+  return partitions.flatMap(({ topic, partition, tracker, running }) => {
+    const { oldest } = tracker;
+    if (oldest === null || now - oldest.deliveredAt <= longerThanMs) return [];
+    const offset = oldest.offset.toString();
+    const handlers = [...running]
+      .filter((context) => context.offset === offset)
+      .map(({ handlerId }) => handlerId);
+    const waitingMs = now - oldest.deliveredAt;
+    return [{ groupId, topic, partition, offset, lane: oldest.laneKey, handlers, waitingMs }];
+  });
+}

@@ -1,0 +1,136 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Claims } from '../idempotency/claims.js';
+import { DriverError, MissingTopicsError, toError } from '../kafka-events.errors.js';
+import { BufferBudget } from './buffer-budget.js';
+import { buildGroup, type GroupSurroundings } from './build-group.js';
+import type { BoundHandler } from './event-handler.js';
+import type { GroupConsumer } from './group-consumer.js';
+import { ensureTopics } from './required-topics.js';
+
+/** Time that leaving the groups may take after the drain. */
+const LEAVE_MS = 5_000;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 30_000;
+
+/** All consumer groups of one application: started at boot, stopped before anything else is destroyed. */
+export class EventConsumers {
+  readonly #groups = new Map<
+    string,
+    { readonly consumer: GroupConsumer; readonly claims: Claims }
+  >();
+  readonly #stopping = new AbortController();
+  readonly #budget: BufferBudget;
+  #expected: readonly string[] = [];
+  #problem: Error | null = null;
+  #background: Promise<void> = Promise.resolve();
+
+  constructor(private readonly around: Omit<GroupSurroundings, 'budget'>) {
+    this.#budget = new BufferBudget(around.settings.maxBufferedBytes);
+  }
+
+  get consumers(): readonly GroupConsumer[] {
+    return [...this.#groups.values()].map(({ consumer }) => consumer);
+  }
+  /** Groups that handlers need, running or not. */
+  get expectedGroups(): readonly string[] {
+    return this.#expected;
+  }
+  /** Why the consumers are not started yet; null once they are. */
+  get problem(): Error | null {
+    return this.#problem;
+  }
+  get bufferedBytes(): number {
+    return this.#budget.used;
+  }
+
+  /**
+   * Checks topics, joins the groups and resolves at their first assignment.
+   *
+   * With `onUnavailable: 'retry'` it also resolves when the broker is away, and keeps trying.
+   *
+   * @throws MissingTopicsError, or DriverError of kind `auth`: nothing that time would mend.
+   * @throws DriverError when the broker is away and `onUnavailable` is `'fail'`.
+   */
+  async start(handlers: readonly BoundHandler[]): Promise<void> {
+    if (handlers.length === 0) return;
+    this.#expected = [...new Set(handlers.map(({ settings }) => settings.groupId))];
+    try {
+      await this.#tryStart(handlers);
+    } catch (thrown) {
+      const error = toError(thrown);
+      await this.#dropGroups(0);
+      if (this.around.settings.onUnavailable === 'fail' || !mayPass(error)) throw error;
+      this.#failed(error);
+      this.#background = this.#keepTrying(handlers);
+    }
+  }
+
+  /** Drains, commits and leaves every group; resolves within the drain time and a little, never rejects. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#background;
+    await this.#dropGroups(this.around.settings.shutdownDrainMs);
+  }
+
+  async #tryStart(handlers: readonly BoundHandler[]): Promise<void> {
+    const { settings, driver } = this.around;
+    const admin = driver.admin();
+    try {
+      await ensureTopics(settings, handlers, admin);
+    } finally {
+      await admin.close();
+    }
+    const starting = this.#expected.map(async (groupId) => {
+      const own = handlers.filter((handler) => handler.settings.groupId === groupId);
+      const around = { ...this.around, budget: this.#budget };
+      const group = buildGroup(settings.group(groupId), own, around);
+      this.#groups.set(groupId, group);
+      await group.consumer.start();
+    });
+    const results = await Promise.allSettled(starting);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw toError(failed.reason);
+    this.#problem = null;
+  }
+
+  async #keepTrying(handlers: readonly BoundHandler[]): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+      await delay(waitMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.#tryStart(handlers);
+        return;
+      } catch (thrown) {
+        await this.#dropGroups(0);
+        this.#failed(toError(thrown));
+      }
+    }
+  }
+
+  async #dropGroups(drainMs: number): Promise<void> {
+    const groups = [...this.#groups.values()];
+    await Promise.all(
+      groups.map(async ({ consumer, claims }) => {
+        await consumer.stop(drainMs, LEAVE_MS);
+        claims.close();
+      }),
+    );
+    // After a failed start only: a stopped application still answers for its health.
+    if (!this.#stopping.signal.aborted) this.#groups.clear();
+  }
+
+  #failed(error: Error): void {
+    this.#problem = error;
+    for (const groupId of this.#expected) {
+      this.around.signals.emit('consumerState', { groupId, state: 'failed', error });
+    }
+  }
+}
+
+/** Whether waiting may help: wrong credentials and missing topics do not go away by themselves. */
+function mayPass(error: Error): boolean {
+  if (error instanceof MissingTopicsError) return false;
+  return !(error instanceof DriverError && error.kind === 'auth');
+}

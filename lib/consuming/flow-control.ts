@@ -1,0 +1,58 @@
+import type { TopicPartition } from '../kafka/records.js';
+import type { BufferBudget } from './buffer-budget.js';
+import type { OwnedPartition } from './owned-partition.js';
+
+/** A paused partition goes on once it is this far below its bounds. */
+const RESUME_AT = 0.5;
+
+export interface FlowOptions {
+  /** Records between the watermark and the newest delivered record at which a partition pauses. */
+  readonly maxSpan: number;
+  readonly budget: BufferBudget;
+  readonly pause: (partition: TopicPartition) => void;
+  readonly resume: (partition: TopicPartition) => void;
+}
+
+/**
+ * Back-pressure: pauses a partition whose span or share of the byte budget is full, alone, and
+ * resumes it when half of that is settled. The client's current fetch may still come on top.
+ */
+export class FlowControl {
+  readonly #paused = new Set<OwnedPartition>();
+
+  constructor(private readonly options: FlowOptions) {}
+
+  /** Called after records of the partition were delivered. */
+  afterDelivery(partition: OwnedPartition): void {
+    if (partition.paused || partition.lost || !this.#isFull(partition)) return;
+    partition.paused = true;
+    this.#paused.add(partition);
+    this.options.pause(partition);
+  }
+
+  /** Called after records of the partition settled; others wait for its bytes, too. */
+  afterSettlement(): void {
+    for (const partition of this.#paused) {
+      if (this.#mayResume(partition)) this.#resume(partition);
+    }
+  }
+
+  forget(partition: OwnedPartition): void {
+    this.#paused.delete(partition);
+  }
+
+  #isFull({ tracker, bytes }: OwnedPartition): boolean {
+    return tracker.span >= this.options.maxSpan || this.options.budget.exceededBy(bytes);
+  }
+
+  #mayResume({ tracker, bytes }: OwnedPartition): boolean {
+    const { maxSpan, budget } = this.options;
+    return tracker.span <= maxSpan * RESUME_AT && !budget.exceededBy(bytes / RESUME_AT);
+  }
+
+  #resume(partition: OwnedPartition): void {
+    this.#paused.delete(partition);
+    partition.paused = false;
+    if (!partition.lost) this.options.resume(partition);
+  }
+}

@@ -1,0 +1,277 @@
+import type { Clock } from '../contracts/clock.js';
+import type {
+  CommitItem,
+  ConsumerDriver,
+  ConsumerHooks,
+  ConsumerState,
+  OwnedTopicPartition,
+} from '../kafka/driver.js';
+import { partitionName, type RecordBatch, type TopicPartition } from '../kafka/records.js';
+import { ShutdownError, toError } from '../kafka-events.errors.js';
+import type { GroupSettings } from '../kafka-events.options.js';
+import type { SignalSink } from '../observability/observer.js';
+import type { BufferBudget } from './buffer-budget.js';
+import { ConsumedRecord } from './consumed-record.js';
+import { recordRef, type Delivery } from './delivery.js';
+import type { Route, TopicRoutes } from './event-router.js';
+import { FlowControl } from './flow-control.js';
+import type { Ordering } from './handler-options.js';
+import { OffsetCommitter } from './offset-committer.js';
+import { OwnedPartition } from './owned-partition.js';
+import type { RecordOutcome, RecordPipeline } from './record-pipeline.js';
+import { withinMs } from './within.js';
+
+/** What a group consumes from one physical topic. */
+export interface ConsumedTopic {
+  readonly routes: TopicRoutes;
+  readonly ordering: Ordering;
+}
+
+export interface GroupConsumerParts {
+  readonly settings: GroupSettings;
+  readonly driver: ConsumerDriver;
+  /** By physical topic. */
+  readonly topics: ReadonlyMap<string, ConsumedTopic>;
+  readonly pipeline: RecordPipeline;
+  /** Queues a record until its handlers have tickets; `pump` looks again. */
+  readonly dispatch: (route: Route, delivery: Delivery) => void;
+  readonly pump: () => void;
+  readonly budget: BufferBudget;
+  readonly signals: SignalSink;
+  readonly clock: Clock;
+  /** True when the idempotency store is one that other members of the group cannot see. */
+  readonly unsharedStore: boolean;
+}
+
+/**
+ * One consumer group in this process: what it owns, and the only place where offsets move.
+ *
+ * Records come from the driver and go into the lanes of their partition; what the pipeline ends is
+ * settled in the tracker, and the watermark is committed. Before every rejoin the partitions drain
+ * and commit; afterwards each goes on where it was, or is lost and its queued work dropped.
+ */
+export class GroupConsumer implements ConsumerHooks {
+  readonly #owned = new Map<string, OwnedPartition>();
+  readonly #committer: OffsetCommitter;
+  readonly #flow: FlowControl;
+  #state: ConsumerState = 'joining';
+  #error: Error | null = null;
+
+  constructor(private readonly parts: GroupConsumerParts) {
+    const { settings, driver, signals, clock, budget } = parts;
+    const { groupId } = settings;
+    this.#committer = new OffsetCommitter({
+      intervalMs: settings.commitIntervalMs,
+      clock,
+      commit: (items) => driver.commit(items),
+      onCommitted: (items: readonly CommitItem[]) => {
+        signals.emit('committed', { groupId, partitions: items.length });
+      },
+      onFailed: (error) => {
+        signals.emit('commitFailed', { groupId, error });
+      },
+    });
+    this.#flow = new FlowControl({
+      maxSpan: settings.maxSpan,
+      budget,
+      pause: (partition) => {
+        driver.pause(partition);
+        signals.emit('partitionPaused', this.#ref(partition));
+        // Span pressure: what is settled but not committed is worth a commit now.
+        void this.#committer.flush();
+      },
+      resume: (partition) => {
+        driver.resume(partition);
+        signals.emit('partitionResumed', this.#ref(partition));
+      },
+    });
+  }
+
+  get groupId(): string {
+    return this.parts.settings.groupId;
+  }
+  get state(): ConsumerState {
+    return this.#state;
+  }
+  get error(): Error | null {
+    return this.#error;
+  }
+  get partitions(): readonly OwnedPartition[] {
+    return [...this.#owned.values()];
+  }
+
+  /** Joins the group; resolves at the first assignment. */
+  start(): Promise<void> {
+    return this.parts.driver.start(this);
+  }
+
+  /** Stops fetching, lets running handlers finish until the deadline, commits, leaves. Never rejects. */
+  async stop(drainMs: number, leaveMs: number): Promise<void> {
+    this.parts.driver.quiesce();
+    if (!(await this.#drain(this.partitions, drainMs))) this.#abandon();
+    await withinMs(this.#committer.flush(), leaveMs, this.parts.clock);
+    await this.parts.driver.stop(leaveMs);
+    this.onLost(this.partitions);
+    this.#committer.close();
+    this.onState('stopped');
+  }
+
+  /** Runs a record whose handlers all have a ticket. */
+  readonly deliver = (delivery: Delivery): void => {
+    this.#endWith(delivery.record, this.parts.pipeline.run(delivery));
+  };
+
+  onAssigned(gained: readonly OwnedTopicPartition[], kept: readonly OwnedTopicPartition[]): void {
+    const { clock, budget, signals } = this.parts;
+    for (const owned of gained) {
+      this.#owned.set(partitionName(owned), new OwnedPartition(owned, clock));
+      budget.join();
+      signals.emit('partitionAssigned', { ...this.#ref(owned), epoch: owned.epoch });
+    }
+    for (const owned of kept) this.#owned.get(partitionName(owned))?.resume();
+    this.parts.pump();
+  }
+
+  onRecords(batch: RecordBatch): void {
+    const partition = this.#owned.get(partitionName(batch));
+    const topic = this.parts.topics.get(batch.topic);
+    if (partition?.epoch !== batch.epoch || topic === undefined) return;
+    const now = this.parts.clock.now();
+    const { records } = batch;
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i];
+      if (record === undefined) break;
+      const nextOffset = records[i + 1]?.offset ?? batch.nextOffset;
+      const laneKey = laneKeyOf(topic.ordering, record.key);
+      const consumed = new ConsumedRecord(record, partition, nextOffset, laneKey, now);
+      if (partition.tracker.deliver(consumed)) this.#accept(consumed);
+    }
+    this.#flow.afterDelivery(partition);
+  }
+
+  async onRevoking(owned: readonly OwnedTopicPartition[], deadlineMs: number): Promise<void> {
+    const startedAt = this.parts.clock.now();
+    const partitions = owned.flatMap((each) => this.#owned.get(partitionName(each)) ?? []);
+    await this.#drain(partitions, deadlineMs);
+    const left = deadlineMs - (this.parts.clock.now() - startedAt);
+    // Even a drain that ran out of time has settled something: give its commit a moment.
+    await withinMs(this.#committer.flush(), Math.max(left, deadlineMs / 4), this.parts.clock);
+  }
+
+  onLost(lost: readonly OwnedTopicPartition[]): void {
+    for (const { topic, partition: number } of lost) {
+      const name = partitionName({ topic, partition: number });
+      const partition = this.#owned.get(name);
+      if (partition === undefined) continue;
+      this.#owned.delete(name);
+      partition.lose();
+      this.#flow.forget(partition);
+      this.parts.budget.give(partition.bytes);
+      this.parts.budget.leave();
+      const abandoned = [...partition.tracker.unsettled()].length;
+      const { epoch } = partition;
+      this.parts.signals.emit('partitionLost', { ...this.#ref(partition), epoch, abandoned });
+    }
+    this.parts.pump();
+  }
+
+  onState(state: ConsumerState, cause?: Error): void {
+    if (this.#state === 'stopped') return;
+    this.#state = state;
+    this.#error = cause ?? null;
+    const { groupId } = this;
+    this.parts.signals.emit('consumerState', { groupId, state, error: this.#error });
+  }
+
+  onMembers(members: number): void {
+    if (members > 1 && this.parts.unsharedStore) {
+      this.parts.signals.emit('unsharedStore', { groupId: this.groupId, members });
+    }
+  }
+
+  onOffsetOutOfRange(partition: TopicPartition): void {
+    this.parts.signals.emit('offsetOutOfRange', this.#ref(partition));
+  }
+
+  #accept(consumed: ConsumedRecord): void {
+    const { partition, bytes } = consumed;
+    partition.bytes += bytes;
+    this.parts.budget.take(bytes);
+    if (partition.lanes.push(consumed)) this.#begin(consumed);
+  }
+
+  /** A record is at the head of its lane: starts it, or settles it and goes on with the next. */
+  #begin(head: ConsumedRecord): void {
+    const { pipeline, dispatch, topics } = this.parts;
+    for (let next: ConsumedRecord | null = head; next !== null;) {
+      const topic = topics.get(next.partition.topic);
+      if (topic === undefined) return;
+      const opened = pipeline.open(next, topic.routes);
+      if (opened.kind === 'deliver') {
+        dispatch(opened.route, opened.delivery);
+        return;
+      }
+      if (opened.kind === 'dead-letter') {
+        this.#endWith(next, pipeline.deadLetter(next, opened.reason));
+        return;
+      }
+      next = this.#settle(next);
+    }
+  }
+
+  #endWith(consumed: ConsumedRecord, ending: Promise<RecordOutcome>): void {
+    ending.then(
+      (outcome) => {
+        this.#end(consumed, outcome);
+      },
+      (error: unknown) => {
+        // A defect of ours: better a stalled partition, named in health, than a skipped record.
+        const ref = recordRef(this.groupId, consumed);
+        this.parts.signals.emit('engineFault', { ...ref, error: toError(error) });
+      },
+    );
+  }
+
+  #end(consumed: ConsumedRecord, outcome: RecordOutcome): void {
+    if (outcome === 'abandoned' || consumed.partition.lost) return;
+    const next = this.#settle(consumed);
+    if (next !== null) this.#begin(next);
+  }
+
+  /** The only door to the offset. Answers who is at the head of the record's lane now. */
+  #settle(consumed: ConsumedRecord): ConsumedRecord | null {
+    const { partition, bytes } = consumed;
+    partition.bytes -= bytes;
+    this.parts.budget.give(bytes);
+    if (partition.tracker.settle(consumed)) this.#committer.schedule(partition);
+    this.#flow.afterSettlement();
+    return partition.lanes.finish(consumed);
+  }
+
+  async #drain(partitions: readonly OwnedPartition[], deadlineMs: number): Promise<boolean> {
+    for (const partition of partitions) partition.drain();
+    const idle = Promise.all(partitions.map((partition) => partition.whenIdle()));
+    if (await withinMs(idle, deadlineMs, this.parts.clock)) return true;
+    const running = partitions.reduce((sum, partition) => sum + partition.busy, 0);
+    this.parts.signals.emit('drainTimedOut', { groupId: this.groupId, running });
+    return false;
+  }
+
+  /** Tells handlers that are still running that nobody waits for them any more. */
+  #abandon(): void {
+    for (const { running } of this.#owned.values()) {
+      for (const context of running) context.abort(new ShutdownError());
+    }
+  }
+
+  #ref({ topic, partition }: TopicPartition): TopicPartition & { readonly groupId: string } {
+    return { groupId: this.groupId, topic, partition };
+  }
+}
+
+/** Records without a key have no order to keep. */
+function laneKeyOf(ordering: Ordering, key: Buffer | null): string | null {
+  if (ordering === 'partition') return '';
+  // latin1 maps bytes to characters one to one: different keys stay different.
+  return ordering === 'none' || key === null ? null : key.toString('latin1');
+}

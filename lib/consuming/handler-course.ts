@@ -1,0 +1,44 @@
+import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
+import type { HandlerRef } from '../observability/observer.js';
+import type { Delivery } from './delivery.js';
+import type { HandlerRuntime } from './handler-runtime.js';
+import type { OwnedPartition } from './owned-partition.js';
+
+/** One handler's course over one record: what its passes know of each other. */
+export class HandlerCourse {
+  readonly ref: HandlerRef;
+  /** Failed attempts so far; a shared store also counts those before a restart. */
+  attempts = 0;
+  firstFailedAt: Date | null = null;
+  /** Set once the record is given up: what is left is to have it acknowledged in the DLQ. */
+  verdict: { readonly reason: DeadLetterReason; readonly error: Error } | null = null;
+  /** Failed tries in a row to reach the store or the DLQ, for the backoff. */
+  setbacks = 0;
+  /** What the latest attempt was given; undefined when it could not be read. */
+  payload: unknown = undefined;
+  /** How long the latest attempt took. */
+  durationMs = 0;
+
+  constructor(
+    groupId: string,
+    readonly delivery: Delivery,
+    readonly runtime: HandlerRuntime,
+    /** Of the claim. */
+    readonly key: string,
+  ) {
+    const { record, envelope, contract } = delivery;
+    this.ref = {
+      groupId,
+      topic: record.partition.topic,
+      partition: record.partition.partition,
+      offset: record.offset,
+      handlerId: runtime.id,
+      eventId: envelope.eventId,
+      eventType: contract.eventType,
+    };
+  }
+
+  get partition(): OwnedPartition {
+    return this.delivery.record.partition;
+  }
+}

@@ -1,0 +1,145 @@
+import { MetadataScanner, type ApplicationConfig, type ModulesContainer } from '@nestjs/core';
+
+import type { EventContract } from '../contracts/event-contract.js';
+import { contractOf, type EventSource } from '../contracts/event-source.js';
+import { InvalidDefinitionError, InvalidHandlerError } from '../kafka-events.errors.js';
+import type { KafkaEventsSettings } from '../kafka-events.options.js';
+import { enhancerProblems, scopedGlobalProblems } from './enhancer-checks.js';
+import { readEventHandlers } from './event-handler.decorator.js';
+import type { BoundHandler } from './event-handler.js';
+import { hostsIn, whyNotStatic, type HandlerHost } from './handler-host.js';
+import { bindHandler } from './handler-invoker.js';
+import type { HandlerMethod } from './handler-method.js';
+import type { EventHandlerOptions, HandlerSettings } from './handler-options.js';
+import {
+  clashingDefinitions,
+  duplicateIds,
+  mixedOrderings,
+  unknownOverrides,
+  type PlacedHandler,
+} from './handler-rules.js';
+
+/** Where handlers are looked for, and what they are resolved with. */
+export interface DiscoveryScope {
+  readonly modules: ModulesContainer;
+  /** The enhancers in front of each handler's own; an empty config for none. */
+  readonly globals: ApplicationConfig;
+  readonly settings: Pick<KafkaEventsSettings, 'topicName' | 'defaultGroupId' | 'handlerOverrides'>;
+  /** A handler's options, with the module's overrides and defaults applied. */
+  readonly resolve: (id: string, options: EventHandlerOptions) => HandlerSettings;
+}
+
+/** One `@EventHandler` of one method. */
+interface Declaration {
+  readonly id: string;
+  readonly place: string;
+  readonly method: HandlerMethod;
+  readonly sources: readonly EventSource[];
+  readonly options: EventHandlerOptions;
+}
+
+type PlacedMethod = PlacedHandler & { readonly method: HandlerMethod };
+
+/**
+ * Finds every method with `@EventHandler` on the application's providers and controllers, once all
+ * of them exist. Inherited methods count for each class that is provided.
+ *
+ * @throws InvalidHandlerError listing everything that keeps a handler from being run as declared.
+ */
+export function discoverHandlers(scope: DiscoveryScope): BoundHandler[] {
+  const { modules, globals, settings } = scope;
+  const problems = scopedGlobalProblems(globals);
+  const declared = declarationsIn(modules, problems);
+  const handlers = declared.flatMap((declaration) => place(declaration, scope, problems));
+  problems.push(
+    ...duplicateIds(declared),
+    ...mixedOrderings(handlers, settings.topicName),
+    ...clashingDefinitions(handlers, settings.topicName),
+    ...unknownOverrides(Object.keys(settings.handlerOverrides), declared),
+  );
+  if (problems.length > 0) throw new InvalidHandlerError(problems);
+  return handlers.map(({ method, settings: resolved, contracts }) =>
+    bindHandler(method, resolved, contracts, globals),
+  );
+}
+
+function declarationsIn(modules: ModulesContainer, problems: string[]): Declaration[] {
+  const scanner = new MetadataScanner();
+  return hostsIn(modules).flatMap((host) =>
+    scanner
+      .getAllMethodNames(host.classRef.prototype as object)
+      .flatMap((name) => declarationsOn(host, name, problems)),
+  );
+}
+
+function declarationsOn(host: HandlerHost, name: string, problems: string[]): Declaration[] {
+  const { instance, classRef, module, wrapper } = host;
+  const decorated = callbackOf(classRef.prototype as object, name);
+  const declarations = decorated === null ? [] : readEventHandlers(decorated);
+  if (declarations.length === 0) return [];
+
+  const place = `${classRef.name}.${name} (${module.name})`;
+  const callback = instance === null ? null : callbackOf(instance, name);
+  if (instance === null || callback === null) {
+    problems.push(
+      `${place}: ${classRef.name} ${whyNotStatic(wrapper) ?? 'has no instance'}, and an event has no ` +
+        'request to make one for; make it and all it depends on singletons',
+    );
+    return [];
+  }
+  const method: HandlerMethod = { host: { ...host, instance }, name, callback };
+  problems.push(...enhancerProblems(method, place));
+  return declarations.map(({ sources, options }) => {
+    return { id: options.id ?? `${classRef.name}.${name}`, place, method, sources, options };
+  });
+}
+
+function place(declared: Declaration, scope: DiscoveryScope, problems: string[]): PlacedMethod[] {
+  const contracts = contractsOf(declared, problems);
+  const settings = settingsOf(declared, scope, problems);
+  return settings === null ? [] : [{ ...declared, settings, contracts }];
+}
+
+function contractsOf({ place, sources }: Declaration, problems: string[]): EventContract[] {
+  const contracts = sources.flatMap((source) => {
+    try {
+      return [contractOf(source)];
+    } catch (error) {
+      if (!(error instanceof InvalidDefinitionError)) throw error;
+      problems.push(`${place}: ${error.message}`);
+      return [];
+    }
+  });
+  const unique = [...new Set(contracts)];
+  if (sources.length === 0) problems.push(`${place}: names no event`);
+  if (unique.length < contracts.length) problems.push(`${place}: names an event twice`);
+  return unique;
+}
+
+function settingsOf(
+  { id, place, options }: Declaration,
+  { settings, resolve }: DiscoveryScope,
+  problems: string[],
+): HandlerSettings | null {
+  const groupId =
+    settings.handlerOverrides[id]?.groupId ?? options.groupId ?? settings.defaultGroupId;
+  if (groupId === null) {
+    problems.push(
+      `${place}: has no consumer group; set consumer.groupId on the module (or KAFKA_GROUP_ID), ` +
+        'or groupId on the handler',
+    );
+    return null;
+  }
+  try {
+    return resolve(id, options);
+  } catch (error) {
+    if (!(error instanceof InvalidHandlerError)) throw error;
+    problems.push(...error.problems.map((problem) => `${place}: ${problem}`));
+    return null;
+  }
+}
+
+function callbackOf(target: object, name: string): HandlerMethod['callback'] | null {
+  const value: unknown = Reflect.get(target, name);
+  return typeof value === 'function' ? (value as HandlerMethod['callback']) : null;
+}

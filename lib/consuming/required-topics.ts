@@ -1,0 +1,91 @@
+import { MissingTopicsError } from '../kafka-events.errors.js';
+import type { KafkaEventsSettings } from '../kafka-events.options.js';
+import type { AdminDriver, TopicDescription, TopicSpec } from '../kafka/driver.js';
+import type { BoundHandler } from './event-handler.js';
+
+/** What a dead-letter topic must hold beyond the largest record: its own headers. */
+const DEAD_LETTER_OVERHEAD_BYTES = 64 * 1024;
+
+/** A topic the handlers cannot do without; dead-letter topics must hold a record and its headers. */
+interface RequiredTopic {
+  readonly topic: string;
+  readonly minMessageBytes: number | null;
+}
+
+/**
+ * Checks, or creates, the topics that handlers and dead letters need.
+ *
+ * @throws MissingTopicsError naming those missing or too small, and the commands that mend it.
+ */
+export async function ensureTopics(
+  settings: KafkaEventsSettings,
+  handlers: readonly BoundHandler[],
+  admin: AdminDriver,
+): Promise<void> {
+  if (settings.topics === 'unchecked') return;
+  const required = requiredTopics(settings, handlers);
+  if (settings.topics === 'create') await create(settings, required, admin);
+  const found = await admin.describeTopics(required.map(({ topic }) => topic));
+  const problems = required.flatMap((topic) => problemOf(topic, settings, found) ?? []);
+  if (problems.length === 0) return;
+  throw new MissingTopicsError(
+    problems.map(({ topic }) => topic),
+    `KafkaEventsModule cannot start, ${String(problems.length)} topic(s) are missing or too small:\n` +
+      problems.map(({ topic, mend }) => `  - ${topic}: ${mend}`).join('\n') +
+      '\nOr set topics: "create" to have missing topics created at boot.',
+  );
+}
+
+function requiredTopics(
+  { topicName, deadLetter, producer }: KafkaEventsSettings,
+  handlers: readonly BoundHandler[],
+): readonly RequiredTopic[] {
+  const declared = handlers.flatMap(({ contracts }) =>
+    contracts.map(({ topic }) => topicName(topic)),
+  );
+  const sources = [...new Set(declared)];
+  const minMessageBytes = producer.maxRecordBytes + DEAD_LETTER_OVERHEAD_BYTES;
+  return sources.flatMap((topic) => [
+    { topic, minMessageBytes: null },
+    { topic: deadLetter.topicName(topic), minMessageBytes },
+  ]);
+}
+
+async function create(
+  { createPartitions }: KafkaEventsSettings,
+  required: readonly RequiredTopic[],
+  admin: AdminDriver,
+): Promise<void> {
+  const specs = required.map(({ topic, minMessageBytes }): TopicSpec => {
+    const spec = { topic, partitions: createPartitions };
+    if (minMessageBytes === null) return spec;
+    return { ...spec, config: { 'max.message.bytes': String(minMessageBytes) } };
+  });
+  await admin.createTopics(specs);
+}
+
+function problemOf(
+  { topic, minMessageBytes }: RequiredTopic,
+  { createPartitions }: KafkaEventsSettings,
+  found: readonly TopicDescription[],
+): { readonly topic: string; readonly mend: string } | null {
+  const description = found.find((each) => each.topic === topic);
+  const config =
+    minMessageBytes === null ? '' : ` --config max.message.bytes=${String(minMessageBytes)}`;
+  if (description === undefined) {
+    return {
+      topic,
+      mend: `missing. kafka-topics.sh --bootstrap-server … --create --topic ${topic} --partitions ${String(createPartitions)}${config}`,
+    };
+  }
+  const { maxMessageBytes } = description;
+  if (minMessageBytes === null || maxMessageBytes === null || maxMessageBytes >= minMessageBytes) {
+    return null;
+  }
+  return {
+    topic,
+    mend:
+      `holds ${String(maxMessageBytes)} bytes a record, dead letters may need ${String(minMessageBytes)}. ` +
+      `kafka-configs.sh --bootstrap-server … --alter --topic ${topic} --add-config max.message.bytes=${String(minMessageBytes)}`,
+  };
+}

@@ -1,0 +1,64 @@
+import { isUtf8 } from 'node:buffer';
+
+import { InvalidPayloadError, UndecodableRecordError } from '../kafka-events.errors.js';
+
+/**
+ * A value as JSON in UTF-8.
+ *
+ * @throws InvalidPayloadError for what JSON cannot carry: undefined, functions, BigInts, cycles.
+ */
+export function encodeJson(value: unknown): Buffer {
+  const text = stringify(value);
+  if (text === undefined) throw notJson('', `a value of type ${typeof value} has no JSON form`);
+  return Buffer.from(text);
+}
+
+/**
+ * The value behind JSON in UTF-8.
+ *
+ * @throws UndecodableRecordError for any other bytes. Neither its message nor a cause holds any of
+ *   them: the engine's own SyntaxError quotes its input.
+ */
+export function decodeJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw undecodable(bytes, 'is not UTF-8 text');
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    throw undecodable(bytes, 'is not JSON');
+  }
+}
+
+function undecodable(bytes: Buffer, why: string): UndecodableRecordError {
+  return new UndecodableRecordError(`the value (${String(bytes.length)} bytes) ${why}`);
+}
+
+function stringify(value: unknown): string | undefined {
+  try {
+    // Typed as text, yet undefined for undefined, functions and symbols.
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw unwritable(value, [], []) ?? notJson('', 'it cannot be written as JSON', cause);
+  }
+}
+
+/** Finds what made the stringifier give up; only called once it has. */
+function unwritable(
+  value: unknown,
+  path: readonly string[],
+  ancestors: readonly object[],
+): InvalidPayloadError | undefined {
+  if (typeof value === 'bigint') {
+    return notJson(path.join('.'), 'JSON has no BigInt; declare it as text');
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (ancestors.includes(value)) return notJson(path.join('.'), 'it contains itself');
+  for (const [key, child] of Object.entries(value)) {
+    const found = unwritable(child, [...path, key], [...ancestors, value]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function notJson(path: string, message: string, cause?: unknown): InvalidPayloadError {
+  return new InvalidPayloadError([{ path, message }], cause === undefined ? {} : { cause });
+}

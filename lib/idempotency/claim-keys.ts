@@ -1,0 +1,54 @@
+import type { EventEnvelope } from '../contracts/event-envelope.js';
+
+/** Never part of a Kafka name, and escaped nowhere else: parts cannot run into each other. */
+const SEPARATOR = '\u0000';
+
+/** What a handler's claims depend on beside the event. */
+export interface ClaimScope {
+  readonly id: string;
+  /** Null: the handler takes no claims. */
+  readonly idempotency: { readonly scope: 'event' | 'partition' } | null;
+}
+
+/**
+ * Names claims: group, handler, event type, **original** topic, CloudEvents source if any, partition
+ * where event ids are unique only within one, event id.
+ */
+export class ClaimKeys {
+  /** By handler, then topic, then event type: what all records of one route share. */
+  readonly #prefixes = new Map<string, Map<string, Map<string, string>>>();
+
+  constructor(private readonly groupId: string) {}
+
+  keyOf(
+    envelope: EventEnvelope,
+    { eventType }: { readonly eventType: string },
+    { id, idempotency }: ClaimScope,
+  ): string {
+    if (idempotency === null) return '';
+    const partition = idempotency.scope === 'partition' ? String(envelope.partition) : '';
+    const source = envelope.source ?? '';
+    const prefix = this.#prefix(id, envelope.topic, eventType);
+    return prefix + source + SEPARATOR + partition + SEPARATOR + envelope.eventId;
+  }
+
+  #prefix(handlerId: string, topic: string, eventType: string): string {
+    const byTopic = inner(this.#prefixes, handlerId);
+    const byType = inner(byTopic, topic);
+    let prefix = byType.get(eventType);
+    if (prefix === undefined) {
+      prefix = [this.groupId, handlerId, eventType, topic, ''].join(SEPARATOR);
+      byType.set(eventType, prefix);
+    }
+    return prefix;
+  }
+}
+
+function inner<K, V>(outer: Map<K, Map<string, V>>, key: K): Map<string, V> {
+  let found = outer.get(key);
+  if (found === undefined) {
+    found = new Map();
+    outer.set(key, found);
+  }
+  return found;
+}

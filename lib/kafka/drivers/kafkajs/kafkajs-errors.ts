@@ -1,0 +1,125 @@
+import { DriverError, type DriverErrorKind } from '../../../kafka-events.errors.js';
+
+/**
+ * Who asks: an error nobody can classify may be retried by a consumer, which only reads again, but
+ * is final for a producer, whose caller must not be told "later" about something that stays.
+ */
+export type DriverRole = 'consumer' | 'producer';
+
+/** What kafkajs threw, as the engine decides by it. Judged by names and codes, never by class. */
+export function toDriverError(error: unknown, doing: string, role: DriverRole): DriverError {
+  if (error instanceof DriverError) return error;
+  const chain = causesOf(error);
+  const known = chain.map(classify).find((judged) => judged !== null);
+  const kind = known?.kind ?? (role === 'producer' ? 'fatal' : 'retryable');
+  const reason = known?.reason ?? chain.at(-1)?.message ?? String(error);
+  return new DriverError(kind, `${doing} failed: ${reason}`, { cause: error });
+}
+
+/** True when the topic asked for does not exist, or may not be seen. */
+export function isUnknownTopic(error: unknown): boolean {
+  return causesOf(error).some(({ type }) => type === 'UNKNOWN_TOPIC_OR_PARTITION');
+}
+
+/** True when a topic was not created because there is one already. */
+export function isExistingTopic(error: unknown): boolean {
+  return causesOf(error).some(({ type }) => type === 'TOPIC_ALREADY_EXISTS');
+}
+
+interface KafkaJsFailure {
+  readonly name: string;
+  readonly message: string;
+  /** Kafka's name of an error the broker answered. */
+  readonly type?: unknown;
+  /** Kafka's number of it, or Node's code of a network error. */
+  readonly code?: unknown;
+  readonly retriable?: unknown;
+}
+
+interface Judgement {
+  readonly kind: DriverErrorKind;
+  readonly reason: string;
+}
+
+/** From the error outwards in to its root; kafkajs nests retries, wrappers and aggregates. */
+function causesOf(error: unknown): KafkaJsFailure[] {
+  const chain: KafkaJsFailure[] = [];
+  const queue: unknown[] = [error];
+  while (queue.length > 0 && chain.length < 20) {
+    const next = queue.shift();
+    if (!isFailure(next)) continue;
+    chain.push(next);
+    if ('cause' in next) queue.push(next.cause);
+    if ('errors' in next && Array.isArray(next.errors)) queue.push(...(next.errors as unknown[]));
+  }
+  return chain;
+}
+
+function isFailure(value: unknown): value is KafkaJsFailure {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    'message' in value &&
+    typeof value.message === 'string'
+  );
+}
+
+const KIND_OF_TYPE: Readonly<Record<string, DriverErrorKind>> = {
+  SASL_AUTHENTICATION_FAILED: 'auth',
+  UNSUPPORTED_SASL_MECHANISM: 'auth',
+  TOPIC_AUTHORIZATION_FAILED: 'auth',
+  GROUP_AUTHORIZATION_FAILED: 'auth',
+  CLUSTER_AUTHORIZATION_FAILED: 'auth',
+  ILLEGAL_GENERATION: 'fenced',
+  UNKNOWN_MEMBER_ID: 'fenced',
+  REBALANCE_IN_PROGRESS: 'fenced',
+  FENCED_INSTANCE_ID: 'fenced',
+  MESSAGE_TOO_LARGE: 'too-large',
+  RECORD_LIST_TOO_LARGE: 'too-large',
+  UNKNOWN_TOPIC_OR_PARTITION: 'unknown-topic',
+  INVALID_TOPIC_EXCEPTION: 'unknown-topic',
+  INVALID_RECORD: 'fatal',
+  INVALID_TIMESTAMP: 'fatal',
+  POLICY_VIOLATION: 'fatal',
+  // The producer has lost count of its own records. Its caller discards it, and another may retry.
+  OUT_OF_ORDER_SEQUENCE_NUMBER: 'retryable',
+  DUPLICATE_SEQUENCE_NUMBER: 'retryable',
+  INVALID_PRODUCER_EPOCH: 'retryable',
+  UNKNOWN_PRODUCER_ID: 'retryable',
+};
+
+const KIND_OF_NAME: Readonly<Record<string, DriverErrorKind>> = {
+  KafkaJSSASLAuthenticationError: 'auth',
+  KafkaJSNotImplemented: 'fatal',
+  KafkaJSServerDoesNotSupportApiKey: 'fatal',
+  KafkaJSLockTimeout: 'retryable',
+  KafkaJSTimeout: 'retryable',
+  KafkaJSGroupCoordinatorNotFound: 'retryable',
+};
+
+/** Codes of Node and OpenSSL for a certificate we were not told to trust. */
+const UNTRUSTED_CERTIFICATE =
+  /^(CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_(GET_ISSUER|VERIFY)|ERR_TLS_CERT_|HOSTNAME_MISMATCH)/;
+
+function classify(failure: KafkaJsFailure): Judgement | null {
+  const { name, message, type, code } = failure;
+  if (failure instanceof DriverError) return { kind: failure.kind, reason: message };
+  if (typeof code === 'string' && UNTRUSTED_CERTIFICATE.test(code)) {
+    return {
+      kind: 'auth',
+      reason: `the broker's certificate is not trusted (${code}); check the option "ssl" and its "ca"`,
+    };
+  }
+  const kind =
+    (typeof type === 'string' ? KIND_OF_TYPE[type] : undefined) ??
+    KIND_OF_NAME[name] ??
+    (message.startsWith('The producer is disconnect') ? 'closed' : undefined) ??
+    (isRootOf(failure) && failure.retriable === true ? 'retryable' : undefined);
+  return kind === undefined ? null : { kind, reason: message };
+}
+
+// kafkajs wraps as it rethrows, and its wrappers say "retriable" of anything: only the root knows.
+function isRootOf(failure: object): boolean {
+  return !('cause' in failure) || failure.cause === undefined || failure.cause === failure;
+}

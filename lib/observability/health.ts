@@ -1,0 +1,132 @@
+import type { ConsumerState } from '../kafka/driver.js';
+import type { TopicPartition } from '../kafka/records.js';
+import type { SignalCounts } from './signal-hub.js';
+
+/** A partition whose watermark waits for one record for a long time. */
+export interface StalledPartition extends TopicPartition {
+  readonly groupId: string;
+  /** The record the watermark waits for. */
+  readonly offset: string;
+  /** The record's key, as its lane has it; null where it has a lane of its own. */
+  readonly lane: string | null;
+  /** Handlers at work on the record now; none while it waits for its next attempt, its claim or the DLQ. */
+  readonly handlers: readonly string[];
+  readonly waitingMs: number;
+}
+
+export interface GroupHealth {
+  readonly groupId: string;
+  readonly state: ConsumerState;
+  /** Why it is not running, redacted. */
+  readonly error: string | null;
+  readonly partitions: readonly PartitionHealth[];
+}
+
+export interface PartitionHealth extends TopicPartition {
+  /** The next offset to commit; null before the first record has settled. */
+  readonly watermark: string | null;
+  /** The last offset that the broker acknowledged. */
+  readonly committed: string | null;
+  /** Records between the watermark and the newest delivered record. */
+  readonly span: number;
+  readonly paused: boolean;
+}
+
+export interface PublisherHealth {
+  readonly bufferedEvents: number;
+  readonly bufferedBytes: number;
+  /** The latest failure, redacted; null once a publish has succeeded after it. */
+  readonly lastError: string | null;
+}
+
+/** What `KafkaEventsHealth.check` answers: plain data, for a probe, a page or a log line. */
+export interface HealthReport {
+  /** `degraded`: works, but an operator should look; `problems` says at what. */
+  readonly status: 'up' | 'degraded' | 'down';
+  /** False when only a restart would help. */
+  readonly live: boolean;
+  /** True when every group has its assignment. */
+  readonly ready: boolean;
+  readonly problems: readonly string[];
+  readonly groups: readonly GroupHealth[];
+  readonly stalled: readonly StalledPartition[];
+  readonly publisher: PublisherHealth;
+  readonly bufferedBytes: number;
+  /** Signals since the start, by name. */
+  readonly counts: SignalCounts;
+}
+
+/** What health asks the engine; all of it is at hand, nothing is fetched. */
+export interface HealthSources {
+  readonly groups: () => readonly GroupHealth[];
+  /** Partitions that wait longer than that, in milliseconds. */
+  readonly stalled: (longerThanMs: number) => readonly StalledPartition[];
+  readonly publisher: () => PublisherHealth;
+  readonly bufferedBytes: () => number;
+  readonly counts: () => SignalCounts;
+  /** Why consumers that should run do not, redacted; null when they do. */
+  readonly startProblem: () => string | null;
+}
+
+/** A record unsettled for longer than this stalls its partition. */
+const STALL_MS = 60_000;
+
+/** The state of publisher and consumers as a plain object; inject it and call `check()`. */
+export class KafkaEventsHealth {
+  constructor(private readonly sources: HealthSources) {}
+
+  check(): HealthReport {
+    const groups = this.sources.groups();
+    const stalled = this.sources.stalled(STALL_MS);
+    const startProblem = this.sources.startProblem();
+    const publisher = this.sources.publisher();
+    const counts = this.sources.counts();
+    const ready = startProblem === null && groups.every(({ state }) => state === 'running');
+    const down = startProblem !== null || groups.some(({ state }) => state === 'failed');
+    const problems = [
+      ...(startProblem === null ? [] : [`consumers not started: ${startProblem}`]),
+      ...groups.flatMap((group) => groupProblem(group) ?? []),
+      ...stalled.map(stallProblem),
+      ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
+      ...lastingProblems(counts),
+    ];
+    const status = down ? 'down' : problems.length > 0 ? 'degraded' : 'up';
+    // Everything that fails here is retried by itself: a restart loses work and mends nothing.
+    const live = groups.every(({ state }) => state !== 'stopped');
+    const bufferedBytes = this.sources.bufferedBytes();
+    return { status, live, ready, problems, groups, stalled, publisher, bufferedBytes, counts };
+  }
+}
+
+function groupProblem({ groupId, state, error }: GroupHealth): string | null {
+  if (state === 'running') return null;
+  return `group "${groupId}" is ${state}${error === null ? '' : `: ${error}`}`;
+}
+
+function stallProblem({
+  groupId,
+  topic,
+  partition,
+  offset,
+  handlers,
+  waitingMs,
+}: StalledPartition): string {
+  const whom = handlers.length === 0 ? 'no handler running' : `in ${handlers.join(', ')}`;
+  return (
+    `group "${groupId}" is stalled at ${topic}[${String(partition)}]@${offset} ` +
+    `for ${String(Math.round(waitingMs / 1000))} s, ${whom}`
+  );
+}
+
+/** Counted facts that stay wrong until somebody has looked. */
+function lastingProblems(counts: SignalCounts): string[] {
+  const lasting: [number | undefined, string][] = [
+    [counts.slotLeaked, 'handler slot(s) leaked by handlers that never came back'],
+    [counts.offsetOutOfRange, 'time(s) records were deleted before they were read'],
+    [counts.engineFault, 'defect(s) of nestjs-kafka-events itself'],
+    [counts.storeEvicted, 'time(s) the idempotency store forgot marks early'],
+  ];
+  return lasting.flatMap(([count, what]) =>
+    count === undefined ? [] : [`${String(count)} ${what}`],
+  );
+}

@@ -1,0 +1,130 @@
+import { partitionName } from '../kafka/records.js';
+import type { HandlerRef, KafkaEventsObserver, RecordRef } from './observer.js';
+
+/** Where log lines go; Nest's `Logger` is one. */
+export interface Log {
+  error(message: string): void;
+  warn(message: string): void;
+  log(message: string): void;
+  debug(message: string): void;
+}
+
+/** Repeated complaints of one kind are logged at most this often. */
+const QUIET_MS = 10_000;
+
+/**
+ * The observer that writes the log: one line for what an operator must know, none on the way of a
+ * record that goes well. Texts of errors pass the redactor; payloads are never logged.
+ */
+export function signalLog(
+  log: Log,
+  redact: (text: string) => string,
+  now: () => number,
+): KafkaEventsObserver {
+  const why = (error: Error | null): string =>
+    error === null ? '' : `: ${error.name}: ${redact(error.message)}`;
+  const seldom = throttle(now);
+  return {
+    onPublishFailed: ({ error }) => {
+      if (seldom(`publish ${error.name}`)) log.warn(redact(error.message));
+    },
+    onProducerRecycled: ({ topic, error }) => {
+      log.warn(`producer of "${topic}" replaced after a failed send${why(error)}`);
+    },
+    onAttemptFailed: ({ attempt, delayMs, error, ...ref }) => {
+      const next = delayMs === null ? 'giving up' : `next in ${String(delayMs)} ms`;
+      log.warn(`${handler(ref)}: attempt ${String(attempt)} failed, ${next}${why(error)}`);
+    },
+    onHandlerTimedOut: ({ timeoutMs, ...ref }) => {
+      log.warn(`${handler(ref)}: still running after ${String(timeoutMs)} ms, signal aborted`);
+    },
+    onSlotLeaked: (ref) => {
+      log.error(`${handler(ref)}: never came back, its slot is lost until it does`);
+    },
+    onDeadLettered: ({ reason, deadLetterTopic, handlerId, error, ...ref }) => {
+      const by = handlerId === null ? '' : ` by ${handlerId}`;
+      log.warn(`${place(ref)}: dead-lettered to "${deadLetterTopic}"${by}, ${reason}${why(error)}`);
+    },
+    onDeadLetterFailed: ({ deadLetterTopic, error, ...ref }) => {
+      if (seldom(`dlq ${deadLetterTopic}`)) {
+        log.error(`${place(ref)}: "${deadLetterTopic}" did not take it, offset held${why(error)}`);
+      }
+    },
+    onUndeliverable: ({ error, ...ref }) => {
+      if (seldom(`undeliverable ${place(ref)}`)) log.error(`${place(ref)}: held${why(error)}`);
+    },
+    onFilterFailed: ({ error, ...ref }) => {
+      log.error(`${handler(ref)}: an exception filter failed${why(error)}`);
+    },
+    onClaimLost: (ref) => {
+      log.warn(`${handler(ref)}: finished after its claim had gone to somebody else`);
+    },
+    onStoreFailed: ({ groupId, operation, error }) => {
+      if (seldom(`store ${groupId} ${operation}`)) {
+        log.error(`${groupId}: idempotency store, ${operation}${why(error)}`);
+      }
+    },
+    onStoreEvicted: ({ evicted }) => {
+      if (seldom('evicted')) {
+        log.warn(
+          `idempotency store is full: forgot ${String(evicted)} mark(s) before their window ended`,
+        );
+      }
+    },
+    onEngineFault: ({ error, ...ref }) => {
+      log.error(`${place(ref)}: defect of nestjs-kafka-events, record held${why(error)}`);
+    },
+    onCommitFailed: ({ groupId, error }) => {
+      log.warn(`${groupId}: commit failed, will be repeated${why(error)}`);
+    },
+    onOffsetOutOfRange: ({ groupId, ...partition }) => {
+      log.error(
+        `${groupId}: the committed offset of ${partitionName(partition)} is gone from the log: ` +
+          'records were deleted before they were read',
+      );
+    },
+    onPartitionLost: ({ groupId, abandoned, ...partition }) => {
+      log.log(
+        `${groupId}: lost ${partitionName(partition)}, ${String(abandoned)} record(s) dropped`,
+      );
+    },
+    onPartitionAssigned: ({ groupId, ...partition }) => {
+      log.log(`${groupId}: gained ${partitionName(partition)}`);
+    },
+    onDrainTimedOut: ({ groupId, running }) => {
+      log.warn(`${groupId}: ${String(running)} handler(s) still running when the drain ended`);
+    },
+    onConsumerState: ({ groupId, state, error }) => {
+      const line = `${groupId}: consumer ${state}${why(error)}`;
+      if (error === null) log.debug(line);
+      else log.error(line);
+    },
+    onUnsharedStore: ({ groupId, members }) => {
+      if (!seldom(`unshared ${groupId}`)) return;
+      log.warn(
+        `${groupId}: ${String(members)} members, but idempotency marks live in this process alone: ` +
+          'what another member handled before a rebalance can run again here',
+      );
+    },
+  };
+}
+
+function place({ groupId, offset, ...partition }: RecordRef): string {
+  return `${groupId} ${partitionName(partition)}@${offset.toString()}`;
+}
+
+function handler({ handlerId, eventId, ...ref }: HandlerRef): string {
+  return `${handlerId} on ${place(ref)} (event ${eventId})`;
+}
+
+/** True the first time a topic comes up, then once per `QUIET_MS`. */
+function throttle(now: () => number): (topic: string) => boolean {
+  const last = new Map<string, number>();
+  return (topic) => {
+    const at = now();
+    if (at - (last.get(topic) ?? -Infinity) < QUIET_MS) return false;
+    if (last.size > 1_000) last.clear();
+    last.set(topic, at);
+    return true;
+  };
+}
