@@ -1,14 +1,16 @@
 import type { ApplicationConfig } from '@nestjs/core';
 
 import { enhancersOn, paramsOf, type HandlerMethod } from './handler-method.js';
-import type { EnhancerKind } from './nest-metadata.js';
+import { ENHANCER_METADATA, type EnhancerKind } from './nest-metadata.js';
 
+/** The method that makes something an enhancer of its kind. */
 const RUNS: Record<EnhancerKind, string> = {
   guard: 'canActivate',
   interceptor: 'intercept',
   pipe: 'transform',
   filter: 'catch',
 };
+const KINDS = Object.keys(RUNS) as EnhancerKind[];
 
 /**
  * Enhancers of a handler that Nest would leave out without a word, each as a problem for people.
@@ -17,11 +19,29 @@ const RUNS: Record<EnhancerKind, string> = {
  * host from `useValue` or `useFactory` such a guard never runs.
  */
 export function enhancerProblems(method: HandlerMethod, place: string): string[] {
-  const kinds = Object.keys(RUNS) as EnhancerKind[];
-  return kinds.flatMap((kind) =>
+  return KINDS.flatMap((kind) =>
     [...new Set(enhancersOf(method, kind))].flatMap((enhancer) =>
       typeof enhancer === 'function' ? classProblems(method, kind, enhancer, place) : [],
     ),
+  );
+}
+
+/**
+ * Enhancers of a method that were lost when something put another function in its place on the
+ * instance: binding it in the constructor does that.
+ */
+export function lostEnhancerProblems(
+  decorated: HandlerMethod['callback'],
+  { callback }: HandlerMethod,
+  place: string,
+): string[] {
+  return KINDS.filter((kind) => {
+    const key = ENHANCER_METADATA[kind];
+    return Reflect.hasMetadata(key, decorated) && !Reflect.hasMetadata(key, callback);
+  }).map(
+    (kind) =>
+      `${place}: its ${kind}s would never run, because the method was replaced on the instance ` +
+      'by a function without them (bound in the constructor?); leave the method as the class has it',
   );
 }
 

@@ -4,7 +4,7 @@ import type { EventContract } from '../contracts/event-contract.js';
 import { contractOf, type EventSource } from '../contracts/event-source.js';
 import { InvalidDefinitionError, InvalidHandlerError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
-import { enhancerProblems, scopedGlobalProblems } from './enhancer-checks.js';
+import { enhancerProblems, lostEnhancerProblems, scopedGlobalProblems } from './enhancer-checks.js';
 import { readEventHandlers } from './event-handler.decorator.js';
 import type { BoundHandler } from './event-handler.js';
 import { hostsIn, whyNotStatic, type HandlerHost } from './handler-host.js';
@@ -75,8 +75,8 @@ function declarationsIn(modules: ModulesContainer, problems: string[]): Declarat
 function declarationsOn(host: HandlerHost, name: string, problems: string[]): Declaration[] {
   const { instance, classRef, module, wrapper } = host;
   const decorated = callbackOf(classRef.prototype as object, name);
-  const declarations = decorated === null ? [] : readEventHandlers(decorated);
-  if (declarations.length === 0) return [];
+  const declarations = readEventHandlers(decorated);
+  if (decorated === null || declarations.length === 0) return [];
 
   const place = `${classRef.name}.${name} (${module.name})`;
   const callback = instance === null ? null : callbackOf(instance, name);
@@ -88,7 +88,10 @@ function declarationsOn(host: HandlerHost, name: string, problems: string[]): De
     return [];
   }
   const method: HandlerMethod = { host: { ...host, instance }, name, callback };
-  problems.push(...enhancerProblems(method, place));
+  problems.push(
+    ...enhancerProblems(method, place),
+    ...lostEnhancerProblems(decorated, method, place),
+  );
   return declarations.map(({ sources, options }) => {
     return { id: options.id ?? `${classRef.name}.${name}`, place, method, sources, options };
   });
