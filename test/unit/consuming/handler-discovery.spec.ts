@@ -131,15 +131,17 @@ describe('handlers are found', () => {
       ['first', 'order.created.v1'],
       ['second', 'order.shipped.v1'],
     ]);
-    expect(handlers['second']?.settings.groupId).toBe('other');
+    expect(handlers.second?.settings.groupId).toBe('other');
   });
 
   it('beside providers that are anything at all', async () => {
     const nothing: unknown = Object.create(null);
-    const providers = [undefined, null, 1, 'text', nothing, Handler, () => 1].map((useValue, i) => ({
-      provide: `value ${String(i)}`,
-      useValue,
-    }));
+    const providers = [undefined, null, 1, 'text', nothing, Handler, () => 1].map(
+      (useValue, i) => ({
+        provide: `value ${String(i)}`,
+        useValue,
+      }),
+    );
 
     expect(await ids({ providers })).toEqual([]);
   });
@@ -185,9 +187,7 @@ describe('a host that is not a singleton fails the boot', () => {
     }
 
     expect(await problemsOf({ providers: [NeedsTenant, Orders, Tenant] })).toEqual([
-      expect.stringContaining(
-        'NeedsTenant depends on something request-scoped (Orders -> Tenant)',
-      ),
+      expect.stringContaining('NeedsTenant depends on something request-scoped (Orders -> Tenant)'),
     ]);
   });
 
@@ -368,7 +368,9 @@ describe('handlers that cannot be resolved fail the boot', () => {
   });
 
   it('when a class is not an event', async () => {
-    class NotAnEvent {}
+    class NotAnEvent {
+      orderId = '';
+    }
     @Injectable()
     class Wrong {
       @EventHandler(NotAnEvent)

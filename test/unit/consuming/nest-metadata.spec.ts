@@ -44,7 +44,6 @@ class Decorated {
 }
 
 describe('the table of Nest’s metadata', () => {
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- metadata hangs on the function
   const { handle } = Decorated.prototype;
   const read = (key: string, target: object): unknown => Reflect.getMetadata(key, target);
 
