@@ -5,6 +5,8 @@
  */
 const errors = '^lib/kafka-events\\.errors\\.ts$';
 const module_ = '^lib/kafka-events\\.module\\.ts$';
+/** Plain words everything may use: files of types and constants that import nothing. */
+const vocabulary = ['^lib/kafka/records\\.ts$', '^lib/failure/dead-letter-reason\\.ts$'];
 const kafkajsDriver = '^lib/kafka/drivers/kafkajs/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -36,14 +38,21 @@ module.exports = {
       comment: 'What an event is does not depend on how it travels.',
       severity: 'error',
       from: { path: '^lib/contracts/' },
-      to: { path: '^lib/', pathNot: ['^lib/contracts/', errors] },
+      to: { path: '^lib/', pathNot: ['^lib/contracts/', errors, ...vocabulary] },
+    },
+    {
+      name: 'vocabulary-imports-nothing',
+      comment: 'What everything may use must not bring anything along.',
+      severity: 'error',
+      from: { path: vocabulary },
+      to: {},
     },
     {
       name: 'errors-at-the-bottom',
       comment: 'Every part throws them, so they import no part.',
       severity: 'error',
       from: { path: errors },
-      to: { path: '^lib/', pathNot: '^lib/contracts/' },
+      to: { path: '^lib/', pathNot: ['^lib/contracts/', ...vocabulary] },
     },
     {
       name: 'ports-know-no-adapter',
@@ -58,7 +67,10 @@ module.exports = {
       },
       to: {
         path: '^lib/',
-        pathNot: ['^lib/contracts/', '^lib/kafka/[^/]+\\.ts$', '^lib/observability/', errors],
+        pathNot: [
+          ...['^lib/contracts/', '^lib/kafka/driver\\.ts$', '^lib/observability/', errors],
+          ...vocabulary,
+        ],
       },
     },
     {

@@ -19,6 +19,8 @@ export default defineConfig(
       // Modules and injectables may be empty: the decorator is what they carry.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+      // Decorated parameters are there for their decorators, used or not.
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-restricted-imports': [
         'error',
@@ -62,6 +64,14 @@ export default defineConfig(
           message: 'List the exported names: they are the public API.',
         },
       ],
+    },
+  },
+  {
+    files: ['test/**/*.ts', 'sample-app/**/*.ts'],
+    rules: {
+      // Stand-ins are as asynchronous as what they stand for, and methods are looked at, not called.
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/unbound-method': 'off',
     },
   },
 );

@@ -236,7 +236,8 @@ export class PublishRejectedError extends PublishError {
 /** One event that `publishAll` did not get acknowledged: its place in the call, and why. */
 export interface PublishAllFailure {
   readonly index: number;
-  readonly error: KafkaEventsError;
+  /** A `PublishError` with the event's id, or an InvalidDefinitionError: `source` is not an event. */
+  readonly error: Error;
 }
 
 /** Thrown by `publishAll` when not every event was acknowledged; `receipts` are those that were. */
@@ -253,7 +254,7 @@ export class PublishAllError extends KafkaEventsError {
   ) {
     super('PUBLISH_ALL_FAILED', `${message}:\n${describeFailures(failures)}`, {
       cause: failures[0]?.error,
-      retryable: failures.every(({ error }) => error.retryable),
+      retryable: failures.every(({ error }) => isRetryable(error)),
     });
   }
 }
@@ -322,6 +323,10 @@ export class DriverError extends KafkaEventsError {
   ) {
     super('DRIVER', message, { ...options, retryable: kind === 'retryable' || kind === 'fenced' });
   }
+}
+
+function isRetryable(error: Error): boolean {
+  return error instanceof KafkaEventsError && error.retryable;
 }
 
 function describeFailures(failures: readonly PublishAllFailure[]): string {

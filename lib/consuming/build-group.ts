@@ -15,6 +15,7 @@ import { GroupConsumer, type ConsumedTopic } from './group-consumer.js';
 import { HandleStep } from './handle-step.js';
 import { HandlerRuntime } from './handler-runtime.js';
 import { RecordPipeline } from './record-pipeline.js';
+import { RunningHandlers } from './running-handlers.js';
 import { Semaphore } from './semaphore.js';
 
 /** Claims on their way beyond the running handlers, where the store is across the network. */
@@ -50,17 +51,19 @@ export function buildGroup(
   );
   const topics = consumedTopics(runtimes, settings.topicName);
   const claims = buildClaims(group, around, clock);
+  const running = new RunningHandlers(clock);
   const consumer = new GroupConsumer({
     settings: group,
     driver: driver.consumer({ ...group, topics: [...topics.keys()] }),
     topics,
-    pipeline: buildPipeline(group, claims, around),
+    pipeline: buildPipeline(group, claims, running, around),
     dispatch: (route, delivery) => {
       dispatcher.enqueue(route, delivery);
     },
     pump: () => {
       dispatcher.pump();
     },
+    running,
     budget,
     signals,
     clock,
@@ -87,6 +90,7 @@ function buildClaims(group: GroupSettings, around: GroupSurroundings, clock: Clo
 function buildPipeline(
   { groupId, sessionTimeoutMs: leaseMs, maxConcurrency }: GroupSettings,
   claims: Claims,
+  running: RunningHandlers,
   { settings, signals, sink, sendDeadLetter, random }: GroupSurroundings,
 ): RecordPipeline {
   const { clock, missingId, deadLetter, idempotency } = settings;
@@ -95,7 +99,7 @@ function buildPipeline(
   const writer = new DeadLetterWriter(deadLetter, sendDeadLetter);
   const steps = {
     claim: new ClaimStep({ groupId, onStoreError, leaseMs }, claims, signals, clock),
-    handle: new HandleStep(groupSlots, sink, signals, clock),
+    handle: new HandleStep(groupSlots, running, sink, signals, clock),
     deadLetter: new DeadLetterStep(groupId, writer, signals, clock),
   };
   return new RecordPipeline({ groupId, missingId }, steps, signals, clock, random);

@@ -34,17 +34,18 @@ function partitionHealth({
 
 /** Partitions of a group whose oldest record has been unsettled for longer than that. */
 export function stalledPartitions(
-  { groupId, partitions }: GroupConsumer,
+  { groupId, partitions, running }: GroupConsumer,
   longerThanMs: number,
   now: number,
 ): StalledPartition[] {
-  return partitions.flatMap(({ topic, partition, tracker, running }) => {
+  return partitions.flatMap((owned) => {
+    const { topic, partition, tracker } = owned;
     const { oldest } = tracker;
     if (oldest === null || now - oldest.deliveredAt <= longerThanMs) return [];
     const offset = oldest.offset.toString();
     const handlers = [...running]
-      .filter((context) => context.offset === offset)
-      .map(({ handlerId }) => handlerId);
+      .filter((each) => each.partition === owned && each.context.offset === offset)
+      .map(({ context }) => context.handlerId);
     const waitingMs = now - oldest.deliveredAt;
     return [{ groupId, topic, partition, offset, lane: oldest.laneKey, handlers, waitingMs }];
   });

@@ -3,7 +3,11 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import { deterministicEventId } from '../contracts/deterministic-id.js';
 import type { EventEnvelope } from '../contracts/event-envelope.js';
 import { contractOf, type EventSource, type PublishPayload } from '../contracts/event-source.js';
-import { DeadLetterRequestedError, ShutdownError } from '../kafka-events.errors.js';
+import {
+  DeadLetterRequestedError,
+  HandlerTimeoutError,
+  ShutdownError,
+} from '../kafka-events.errors.js';
 import type { WireHeaders } from '../kafka/records.js';
 import type { EventSink, PublishOptions, PublishReceipt } from '../publishing/publish-options.js';
 
@@ -30,7 +34,7 @@ export interface CausedPublishOptions extends Omit<PublishOptions, 'eventId' | '
  */
 export class EventContext extends BaseRpcContext {
   readonly #delivery: EventDelivery;
-  readonly #published = new Map<string, number>();
+  #published: Map<string, number> | undefined;
   #abort: AbortController | undefined;
 
   constructor(delivery: EventDelivery) {
@@ -109,8 +113,9 @@ export class EventContext extends BaseRpcContext {
   ): Promise<PublishReceipt> {
     const { eventType } = contractOf(source);
     const { name, ...rest } = options;
-    const ordinal = this.#published.get(eventType) ?? 0;
-    if (name === undefined) this.#published.set(eventType, ordinal + 1);
+    const published = (this.#published ??= new Map<string, number>());
+    const ordinal = published.get(eventType) ?? 0;
+    if (name === undefined) published.set(eventType, ordinal + 1);
     return this.#delivery.sink.publish(source, payload, {
       correlationId: this.correlationId ?? this.eventId,
       ...rest,
@@ -127,6 +132,11 @@ export class EventContext extends BaseRpcContext {
   /** @internal Whether the process gave up waiting: what comes after is not the handler's failure. */
   get abandoned(): boolean {
     return this.#abort?.signal.reason instanceof ShutdownError;
+  }
+
+  /** @internal Whether the handler's time is up. */
+  get timedOut(): boolean {
+    return this.#abort?.signal.reason instanceof HandlerTimeoutError;
   }
 
   /** @internal */

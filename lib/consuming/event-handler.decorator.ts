@@ -41,7 +41,7 @@ export function EventHandler<const S extends EventSources, Tombstones extends bo
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<M> & HandlerFor<M, HandledPayload<S, Tombstones>>,
   ): void => {
-    const method: unknown = descriptor.value;
+    const method = (descriptor as TypedPropertyDescriptor<unknown> | undefined)?.value;
     const handler = `${target.constructor.name}.${String(name)}`;
     if (typeof method !== 'function') {
       throw new InvalidHandlerError([`${handler}: @EventHandler belongs on a method`]);
@@ -58,7 +58,7 @@ export function EventHandler<const S extends EventSources, Tombstones extends bo
 /** The `@EventHandler`s of a method in the order they are written; none for any other value. */
 export function readEventHandlers(method: unknown): readonly EventHandlerMetadata[] {
   if (typeof method !== 'function') return [];
-  const handlers = Reflect.getOwnMetadata(HANDLERS, method) as
+  const handlers = Reflect.getMetadata(HANDLERS, method) as
     readonly EventHandlerMetadata[] | undefined;
   return handlers ?? [];
 }

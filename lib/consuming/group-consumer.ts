@@ -19,6 +19,7 @@ import type { Ordering } from './handler-options.js';
 import { OffsetCommitter } from './offset-committer.js';
 import { OwnedPartition } from './owned-partition.js';
 import type { RecordOutcome, RecordPipeline } from './record-pipeline.js';
+import type { RunningHandler, RunningHandlers } from './running-handlers.js';
 import { withinMs } from './within.js';
 
 /** What a group consumes from one physical topic. */
@@ -36,6 +37,7 @@ export interface GroupConsumerParts {
   /** Queues a record until its handlers have tickets; `pump` looks again. */
   readonly dispatch: (route: Route, delivery: Delivery) => void;
   readonly pump: () => void;
+  readonly running: RunningHandlers;
   readonly budget: BufferBudget;
   readonly signals: SignalSink;
   readonly clock: Clock;
@@ -95,6 +97,9 @@ export class GroupConsumer implements ConsumerHooks {
   }
   get error(): Error | null {
     return this.#error;
+  }
+  get running(): Iterable<RunningHandler> {
+    return this.parts.running;
   }
   get partitions(): readonly OwnedPartition[] {
     return [...this.#owned.values()];
@@ -259,9 +264,7 @@ export class GroupConsumer implements ConsumerHooks {
 
   /** Tells handlers that are still running that nobody waits for them any more. */
   #abandon(): void {
-    for (const { running } of this.#owned.values()) {
-      for (const context of running) context.abort(new ShutdownError());
-    }
+    for (const { context } of this.parts.running) context.abort(new ShutdownError());
   }
 
   #ref({ topic, partition }: TopicPartition): TopicPartition & { readonly groupId: string } {

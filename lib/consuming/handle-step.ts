@@ -1,5 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
-import { isPromise } from '../contracts/maybe-promise.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
@@ -7,6 +7,7 @@ import { EventContext } from './event-context.js';
 import { attemptHandler, type AttemptResult } from './handler-attempt.js';
 import type { HandlerCourse } from './handler-course.js';
 import { readPayload } from './read-payload.js';
+import type { RunningHandlers } from './running-handlers.js';
 import type { Semaphore } from './semaphore.js';
 
 /** An attempt with the context it ran in. */
@@ -20,45 +21,63 @@ export class HandleStep {
   constructor(
     /** Handlers of the group running at once; null: no limit beyond their own. */
     private readonly groupSlots: Semaphore | null,
+    private readonly running: RunningHandlers,
     private readonly sink: EventSink,
     private readonly signals: SignalSink,
     private readonly clock: Clock,
   ) {}
 
   /** Null when the partition stopped before there was a slot. */
-  async run(course: HandlerCourse): Promise<Attempt | null> {
-    const { partition, delivery, ref } = course;
-    const slots = this.#tryTakeSlots(course);
-    if (!slots && !(await this.#takeSlots(course))) return null;
-    const { envelope } = delivery;
-    const attempt = course.attempts + 1;
-    const context = new EventContext({
-      envelope,
-      handlerId: ref.handlerId,
-      attempt,
-      sink: this.sink,
-    });
-    const startedAt = this.clock.now();
-    partition.running.add(context);
-    const result = await this.#call(course, context);
-    partition.running.delete(context);
-    course.durationMs = this.clock.now() - startedAt;
-    this.#freeSlotsAfter(course, result);
-    return { context, result };
+  run(course: HandlerCourse): MaybePromise<Attempt | null> {
+    if (this.#tryTakeSlots(course)) return this.#runWithSlots(course);
+    return this.#takeSlots(course).then((taken) => (taken ? this.#runWithSlots(course) : null));
   }
 
-  async #call(course: HandlerCourse, context: EventContext): Promise<AttemptResult> {
-    const { runtime, delivery, ref } = course;
+  #runWithSlots(course: HandlerCourse): MaybePromise<Attempt> {
+    const startedAt = this.clock.now();
+    const { envelope } = course.delivery;
+    const { handlerId } = course.ref;
+    const attempt = course.attempts + 1;
+    const context = new EventContext({ envelope, handlerId, attempt, sink: this.sink });
+    const ended = (result: AttemptResult): Attempt => {
+      course.durationMs = this.clock.now() - startedAt;
+      this.#freeSlotsAfter(course, result);
+      return { context, result };
+    };
+    const calling = this.#call(course, context);
+    return isPromise(calling) ? calling.then(ended) : ended(calling);
+  }
+
+  #call(course: HandlerCourse, context: EventContext): MaybePromise<AttemptResult> {
+    const { delivery } = course;
     course.payload = undefined;
     try {
       const reading = readPayload(delivery.contract, delivery.record.record);
-      course.payload = isPromise(reading) ? await reading : reading;
+      return isPromise(reading)
+        ? reading.then((payload) => this.#invoke(course, context, payload), unreadable)
+        : this.#invoke(course, context, reading);
     } catch (error) {
-      return { kind: 'failed', error: toError(error) };
+      return unreadable(error);
     }
-    const { handler } = runtime;
-    return attemptHandler(handler, course.payload, context, this.clock, () => {
-      this.signals.emit('handlerTimedOut', { ...ref, timeoutMs: handler.settings.timeoutMs });
+  }
+
+  #invoke(
+    course: HandlerCourse,
+    context: EventContext,
+    payload: unknown,
+  ): MaybePromise<AttemptResult> {
+    const { runtime, partition, ref } = course;
+    const { running, clock } = this;
+    course.payload = payload;
+    const onTimeout = (): void => {
+      const { timeoutMs } = runtime.handler.settings;
+      this.signals.emit('handlerTimedOut', { ...ref, timeoutMs });
+    };
+    return attemptHandler(runtime.handler, payload, context, {
+      partition,
+      running,
+      clock,
+      onTimeout,
     });
   }
 
@@ -88,4 +107,8 @@ export class HandleStep {
     this.signals.emit('slotLeaked', ref);
     void result.later.then(free);
   }
+}
+
+function unreadable(error: unknown): AttemptResult {
+  return { kind: 'failed', error: toError(error) };
 }

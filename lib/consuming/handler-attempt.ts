@@ -3,6 +3,8 @@ import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { HandlerTimeoutError, toError } from '../kafka-events.errors.js';
 import type { EventContext } from './event-context.js';
 import type { BoundHandler } from './event-handler.js';
+import type { OwnedPartition } from './owned-partition.js';
+import type { RunningHandler, RunningHandlers } from './running-handlers.js';
 
 /** How one call of a handler ended. */
 export type AttemptResult =
@@ -13,6 +15,13 @@ export type AttemptResult =
 
 const SUCCEEDED: AttemptResult = { kind: 'succeeded' };
 
+export interface AttemptSurroundings {
+  readonly partition: OwnedPartition;
+  readonly running: RunningHandlers;
+  readonly clock: Clock;
+  readonly onTimeout: () => void;
+}
+
 /**
  * Calls a handler once and waits for it: its signal is aborted after `timeoutMs`, and after twice
  * that it is given up. It is never called again here while its promise is pending.
@@ -21,8 +30,7 @@ export function attemptHandler(
   handler: BoundHandler,
   payload: unknown,
   context: EventContext,
-  clock: Clock,
-  onTimeout: () => void,
+  around: AttemptSurroundings,
 ): MaybePromise<AttemptResult> {
   let returned: MaybePromise<unknown>;
   try {
@@ -30,36 +38,38 @@ export function attemptHandler(
   } catch (error) {
     return { kind: 'failed', error: toError(error) };
   }
-  if (!isPromise(returned)) return SUCCEEDED;
-  return withinTime(returned, handler, context, clock, onTimeout);
+  return isPromise(returned) ? withinTime(returned, handler, context, around) : SUCCEEDED;
 }
 
 function withinTime(
   returned: Promise<unknown>,
-  handler: BoundHandler,
+  { settings: { id, timeoutMs } }: BoundHandler,
   context: EventContext,
-  clock: Clock,
-  onTimeout: () => void,
+  { partition, running, clock, onTimeout }: AttemptSurroundings,
 ): Promise<AttemptResult> {
-  const { id, timeoutMs } = handler.settings;
   return new Promise((resolve) => {
+    const onDue = (): number | null => {
+      const error = new HandlerTimeoutError(id, timeoutMs);
+      if (!context.timedOut) {
+        onTimeout();
+        context.abort(error);
+        return clock.now() + timeoutMs;
+      }
+      running.delete(self);
+      resolve({ kind: 'overdue', error, later });
+      return null;
+    };
+    const self: RunningHandler = { context, partition, dueAt: clock.now() + timeoutMs, onDue };
+    running.add(self);
     const later = returned.then(
       () => {
-        clock.clearTimeout(timer);
+        running.delete(self);
         resolve(SUCCEEDED);
       },
       (error: unknown) => {
-        clock.clearTimeout(timer);
+        running.delete(self);
         resolve({ kind: 'failed', error: toError(error) });
       },
     );
-    let timer = clock.setTimeout(() => {
-      const error = new HandlerTimeoutError(id, timeoutMs);
-      onTimeout();
-      timer = clock.setTimeout(() => {
-        resolve({ kind: 'overdue', error, later });
-      }, timeoutMs);
-      context.abort(error);
-    }, timeoutMs);
   });
 }

@@ -18,7 +18,6 @@ export interface HandlerHost {
 export function hostsIn(modules: ModulesContainer): HandlerHost[] {
   const hosts = [...modules.values()].flatMap((module) =>
     [...module.providers.values(), ...module.controllers.values()]
-      .filter((wrapper) => !wrapper.isAlias)
       .map((wrapper) => hostOf(wrapper, module))
       .filter((host) => host !== null),
   );

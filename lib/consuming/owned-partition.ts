@@ -2,7 +2,6 @@ import type { Clock } from '../contracts/clock.js';
 import type { OwnedTopicPartition } from '../kafka/driver.js';
 import { OffsetTracker } from '../kafka/offset-tracker.js';
 import type { ConsumedRecord } from './consumed-record.js';
-import type { EventContext } from './event-context.js';
 import { Lanes } from './lanes.js';
 import type { Interruption } from './semaphore.js';
 
@@ -21,8 +20,6 @@ export class OwnedPartition implements OwnedTopicPartition, Interruption {
   readonly epoch: number;
   readonly tracker = new OffsetTracker<ConsumedRecord>();
   readonly lanes = new Lanes<ConsumedRecord>();
-  /** Contexts of the handlers running on its records. */
-  readonly running = new Set<EventContext>();
   /** Bytes of its unsettled records. */
   bytes = 0;
   /** The last offset that the broker acknowledged. */

@@ -1,12 +1,12 @@
 import type { Clock } from '../contracts/clock.js';
 import { EventEnvelope } from '../contracts/event-envelope.js';
-import { isPromise } from '../contracts/maybe-promise.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import { ClaimKeys } from '../idempotency/claim-keys.js';
 import type { HeldClaim } from '../idempotency/claims.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
-import type { ClaimStep } from './claim-step.js';
+import type { ClaimStep, Completed } from './claim-step.js';
 import type { ConsumedRecord } from './consumed-record.js';
 import type { DeadLetterStep } from './dead-letter-step.js';
 import { recordRef, type Delivery } from './delivery.js';
@@ -49,6 +49,7 @@ type Pass =
   | { readonly kind: 'again'; readonly wait: Promise<void> | null };
 
 const AGAIN: Pass = { kind: 'again', wait: null };
+const HANDLED: Pass = { kind: 'end', outcome: 'handled' };
 
 /**
  * The way of a record, its steps in this order:
@@ -101,11 +102,11 @@ export class RecordPipeline {
   }
 
   /** Takes a record, whose handlers all have a ticket, to its end; gives the tickets back. */
-  async run(delivery: Delivery): Promise<RecordOutcome> {
+  run(delivery: Delivery): Promise<RecordOutcome> {
     const [only, second] = delivery.handlers;
     if (only !== undefined && second === undefined) return this.#handle(delivery, only);
     const all = delivery.handlers.map((handler) => this.#handle(delivery, handler));
-    return combine(await Promise.all(all));
+    return Promise.all(all).then(combine);
   }
 
   /** Dead-letters a record that reaches no handler, trying for as long as its partition is ours. */
@@ -155,21 +156,27 @@ export class RecordPipeline {
     if (course.verdict !== null) return this.#bury(course, claim);
     if (!course.partition.active) return this.#again(course, claim, null);
 
-    const attempt = await this.steps.handle.run(course);
+    const running = this.steps.handle.run(course);
+    const attempt = isPromise(running) ? await running : running;
     if (attempt === null) return this.#again(course, claim, null);
     if (attempt.result.kind === 'succeeded') return this.#complete(course, claim);
     return this.#failed(course, claim, attempt, attempt.result.error);
   }
 
-  async #complete(course: HandlerCourse, claim: HeldClaim | null): Promise<Pass> {
+  #complete(course: HandlerCourse, claim: HeldClaim | null): MaybePromise<Pass> {
     const marking = this.steps.claim.complete(course, claim, 'done');
-    const completed = isPromise(marking) ? await marking : marking;
+    return isPromise(marking)
+      ? marking.then((completed) => this.#completed(course, completed))
+      : this.#completed(course, marking);
+  }
+
+  #completed(course: HandlerCourse, completed: Completed): Pass {
     if (completed === 'unmarked' && course.partition.lost) {
       return { kind: 'end', outcome: 'abandoned' };
     }
     const { ref, attempts, durationMs } = course;
     this.signals.emit('handled', { ...ref, attempt: attempts + 1, durationMs });
-    return { kind: 'end', outcome: 'handled' };
+    return HANDLED;
   }
 
   async #failed(

@@ -25,7 +25,7 @@ export interface DomainEventDefinition<Key> extends EventDefinition {
  *   @IsInt() @Min(0) totalCents!: number;
  * }
  */
-export function DomainEvent<K extends string>(
+export function DomainEvent<const K extends string>(
   definition: DomainEventDefinition<K>,
 ): (target: EventClass<Readonly<Record<K, KeyValue>>>) => void;
 export function DomainEvent<T extends object>(

@@ -41,6 +41,9 @@ function stringify(value: unknown): string | undefined {
   }
 }
 
+/** Deeper than people nest; the stringifier's own limit is the stack. */
+const SEARCH_DEPTH = 200;
+
 /** Finds what made the stringifier give up; only called once it has. */
 function unwritable(
   value: unknown,
@@ -50,7 +53,7 @@ function unwritable(
   if (typeof value === 'bigint') {
     return notJson(path.join('.'), 'JSON has no BigInt; declare it as text');
   }
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null || path.length > SEARCH_DEPTH) return undefined;
   if (ancestors.includes(value)) return notJson(path.join('.'), 'it contains itself');
   for (const [key, child] of Object.entries(value)) {
     const found = unwritable(child, [...path, key], [...ancestors, value]);

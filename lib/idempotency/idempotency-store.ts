@@ -28,13 +28,16 @@ export interface IdempotencyStore {
   /** Claims keys for running; one answer per request, in order. A key asked for twice is answered as by two calls. */
   claim(requests: readonly ClaimRequest[]): MaybePromise<readonly ClaimAnswer[]>;
   /**
-   * Ends claims. Answers true when the entry was ours or absent (expired and forgotten), false when
-   * somebody else has it: then nothing changes.
+   * Ends claims. Answers true when the entry was ours (completed before by us included: the mark then
+   * lasts from now), free or absent; false when somebody else has or had it: then nothing changes.
    */
   complete(completions: readonly Completion[]): MaybePromise<readonly boolean[]>;
   /** Gives claims back with their attempt counts; entries that are not ours are left alone. */
   release(releases: readonly Release[]): MaybePromise<void>;
-  /** Extends the leases of claims still ours; false for those that are not. */
+  /**
+   * Extends the leases of claims still ours; false for those that are not. A lease that ran out may be
+   * extended as long as nobody else has claimed.
+   */
   renew(renewals: readonly Renewal[]): MaybePromise<readonly boolean[]>;
   /** Frees what the store holds; called once, after the last call. */
   close?(): MaybePromise<void>;

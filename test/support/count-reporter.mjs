@@ -3,6 +3,9 @@ export default class CountReporter {
   onRunComplete(_contexts, results) {
     // A file that could not even be loaded has no tests to count, yet it must not pass unseen.
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
-    process.stdout.write(`${results.numPassedTests} passed, ${failed} failed\n`);
+    // jest's own summary is always written after the other reporters; this comes last.
+    process.once('exit', () => {
+      process.stdout.write(`\n${results.numPassedTests} passed, ${failed} failed\n`);
+    });
   }
 }

@@ -28,6 +28,13 @@ class Handler {
   }
 }
 
+@Injectable()
+class AllowGuard implements CanActivate {
+  canActivate(): boolean {
+    return true;
+  }
+}
+
 const ids = async (metadata: ModuleMetadata) => Object.keys(await findHandlers(metadata)).sort();
 
 async function problemsOf(
@@ -79,13 +86,18 @@ describe('handlers are found', () => {
   });
 
   it('once, however many tokens an instance has', async () => {
+    @UseGuards(AllowGuard)
+    @Injectable()
+    class Guarded extends Handler {}
+    @Module({ providers: [Guarded], exports: [Guarded] })
+    class OrdersModule {}
+    // These come first, in a module that has no instance of the guard.
     const providers = [
-      Handler,
-      { provide: 'alias', useExisting: Handler },
-      { provide: 'same', useFactory: (handler: Handler) => handler, inject: [Handler] },
+      { provide: 'same', useFactory: (handler: Guarded) => handler, inject: [Guarded] },
+      { provide: 'alias', useExisting: Guarded },
     ];
 
-    expect(await ids({ providers })).toEqual(['Handler.handle']);
+    expect(await ids({ imports: [OrdersModule], providers })).toEqual(['Guarded.handle']);
   });
 
   it('in subclasses, unless overridden without the decorator', async () => {

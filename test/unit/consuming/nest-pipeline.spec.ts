@@ -21,7 +21,7 @@ import {
 import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE, Reflector } from '@nestjs/core';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { IsString } from 'class-validator';
-import { EMPTY, map, of, type Observable } from 'rxjs';
+import { EMPTY, map, of, throwError, type Observable } from 'rxjs';
 
 import type { EventContext } from '../../../lib/consuming/event-context.js';
 import { EventHandler } from '../../../lib/consuming/event-handler.decorator.js';
@@ -194,6 +194,7 @@ describe('where an error came from', () => {
   it.each<[string, CanActivate['canActivate']]>([
     ['throws Nest’s own exception', () => fail(new ForbiddenException('Forbidden resource'))],
     ['rejects', () => Promise.reject(new Error('the user service is away'))],
+    ['fails in its Observable', () => throwError(() => new ForbiddenException())],
   ])('is not told from the body for a guard that %s', async (_what, canActivate) => {
     expect(await faultUnder(guard(canActivate))).toBe('body');
   });

@@ -76,7 +76,10 @@ export class KafkaJsAdmin implements AdminDriver {
     const deadline = performance.now() + this.connection.requestTimeoutMs;
     while (!(await this.hasTopic(topic))) {
       if (performance.now() > deadline) {
-        throw new DriverError('retryable', `the topic "${topic}" was created, but no broker knows it yet`);
+        throw new DriverError(
+          'retryable',
+          `the topic "${topic}" was created, but no broker knows it yet`,
+        );
       }
       await sleep(CREATED_POLL_MS);
     }

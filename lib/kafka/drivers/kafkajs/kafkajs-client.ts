@@ -1,7 +1,7 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
-import { Kafka, logLevel, type ISocketFactory, type RetryOptions } from 'kafkajs';
-import type { ConnectionSettings } from '../../connection.js';
+import { Kafka, logLevel, type ISocketFactory, type RetryOptions, type SASLOptions } from 'kafkajs';
+import type { ConnectionSettings, SaslOptions } from '../../connection.js';
 import type { DriverLog } from '../../driver.js';
 import { kafkaJsLogCreator } from './kafkajs-log.js';
 
@@ -23,8 +23,7 @@ export function createKafkaJsClient(connection: ConnectionSettings, log: DriverL
     clientId: connection.clientId,
     brokers: [...connection.brokers],
     ssl,
-    // A copy: kafkajs hangs its authenticator on the object it is given.
-    ...(sasl === null ? {} : { sasl: { ...sasl } }),
+    ...(sasl === null ? {} : { sasl: copyOf(sasl) }),
     connectionTimeout: connection.connectionTimeoutMs,
     authenticationTimeout: 2 * connection.connectionTimeoutMs,
     requestTimeout: connection.requestTimeoutMs,
@@ -40,14 +39,33 @@ export function createKafkaJsClient(connection: ConnectionSettings, log: DriverL
       sasl === null ? [] : [sasl.password],
     ),
   });
-  return { kafka, abandon: () => { sockets.abandon(); } };
+  return {
+    kafka,
+    abandon: () => {
+      sockets.abandon();
+    },
+  };
+}
+
+// A copy, because kafkajs hangs its authenticator on the object it is given.
+function copyOf({ mechanism, username, password }: SaslOptions): SASLOptions {
+  switch (mechanism) {
+    case 'plain':
+      return { mechanism, username, password };
+    case 'scram-sha-256':
+      return { mechanism, username, password };
+    case 'scram-sha-512':
+      return { mechanism, username, password };
+  }
 }
 
 /**
  * Retries, spelled out for every kafkajs object: its own defaults differ between objects, and are
  * others again under `NODE_ENV=test`.
  */
-export function retryOptions(connection: ConnectionSettings): Required<Omit<RetryOptions, 'restartOnFailure'>> {
+export function retryOptions(
+  connection: ConnectionSettings,
+): Required<Omit<RetryOptions, 'restartOnFailure'>> {
   return {
     retries: connection.retries,
     initialRetryTime: connection.retryInitialDelayMs,

@@ -1,4 +1,5 @@
 import { DriverError, type DriverErrorKind } from '../../../kafka-events.errors.js';
+import type { TopicPartition } from '../../records.js';
 
 /**
  * Who asks: an error nobody can classify may be retried by a consumer, which only reads again, but
@@ -24,6 +25,30 @@ export function isUnknownTopic(error: unknown): boolean {
 /** True when a topic was not created because there is one already. */
 export function isExistingTopic(error: unknown): boolean {
   return causesOf(error).some(({ type }) => type === 'TOPIC_ALREADY_EXISTS');
+}
+
+const COORDINATION_PENDING: readonly unknown[] = [
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'LEADER_NOT_AVAILABLE',
+];
+
+/** True when brokers are there but not ready yet; kafkajs gives up on these while joining. */
+export function isCoordinationPending(error: unknown): boolean {
+  return causesOf(error).some(({ type }) => COORDINATION_PENDING.includes(type));
+}
+
+/** The partition whose position the broker no longer holds, when that is what the error says. */
+export function outOfRangePartition(error: unknown): TopicPartition | null {
+  if (typeof error !== 'object' || error === null) return null;
+  if (!('name' in error && 'topic' in error && 'partition' in error)) return null;
+  const { name, topic, partition } = error;
+  return name === 'KafkaJSOffsetOutOfRange' &&
+    typeof topic === 'string' &&
+    typeof partition === 'number'
+    ? { topic, partition }
+    : null;
 }
 
 interface KafkaJsFailure {

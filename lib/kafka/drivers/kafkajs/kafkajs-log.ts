@@ -13,13 +13,21 @@ const CHATTER = [
   'The group is rebalancing, re-joining',
 ];
 
+/** Of a log entry, what is not a detail. */
+const FRAME = new Set(['message', 'timestamp', 'logger']);
+
 /** Takes kafkajs's log lines down a level and strips the secrets before they go to `log`. */
 export function kafkaJsLogCreator(log: DriverLog, secrets: readonly string[]): logCreator {
   const strip = secretStripper(secrets);
-  return () =>
-    ({ namespace, level, log: { message, logger: _, timestamp: __, ...detail } }: LogEntry) => {
-      log(levelOf(level, message), `kafkajs ${namespace}: ${strip(message)}`, stripAll(detail, strip));
-    };
+  return () => (entry: LogEntry) => {
+    const { message } = entry.log;
+    const detail = Object.entries(entry.log).filter(([name]) => !FRAME.has(name));
+    log(
+      levelOf(entry.level, message),
+      `kafkajs ${entry.namespace}: ${strip(message)}`,
+      stripAll(Object.fromEntries(detail), strip),
+    );
+  };
 }
 
 // kafkajs logs as errors what it then retries; what fails for good reaches us as an error thrown.

@@ -7,7 +7,7 @@ import type { ConnectionSettings } from '../../connection.js';
 import type { DriverLog } from '../../driver.js';
 
 /** The one release this driver is written and tested against. */
-export const KAFKAJS_VERSION = '2.2.4';
+const KAFKAJS_VERSION = '2.2.4';
 
 /**
  * Mends kafkajs 2.2.4, for the whole process, in two places. May be called again; does nothing with

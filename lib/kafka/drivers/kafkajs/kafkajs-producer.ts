@@ -51,6 +51,7 @@ export class KafkaJsProducer implements ProducerDriver {
   }
 
   async send(topic: string, records: readonly OutRecord[]): Promise<readonly RecordPosition[]> {
+    if (this.closed) throw new DriverError('closed', 'the producer is closed');
     if (records.length === 0) return [];
     const turn = this.turn++;
     const messages = records.map((record) => new OutMessage(record, turn));
@@ -126,7 +127,10 @@ class OutMessage implements Message {
     // kafkajs would leave such a record out, and report success.
     if (this.chosen < partitions) return this.chosen;
     const missing = partitionName({ topic, partition: this.chosen });
-    throw new DriverError('fatal', `${missing} does not exist: the topic has ${partitions} partitions`);
+    throw new DriverError(
+      'fatal',
+      `${missing} does not exist: the topic has ${partitions} partitions`,
+    );
   }
 
   /** Taking from `bases` the next offset of its partition. */
@@ -135,7 +139,10 @@ class OutMessage implements Message {
     const offset = bases.get(partition);
     if (offset === undefined) {
       // After a change of leaders, kafkajs may forget a partition and call the send a success.
-      throw new DriverError('retryable', `${partitionName({ topic, partition })} did not acknowledge`);
+      throw new DriverError(
+        'retryable',
+        `${partitionName({ topic, partition })} did not acknowledge`,
+      );
     }
     bases.set(partition, offset === null ? null : offset + 1n);
     return { partition, offset };
@@ -145,7 +152,8 @@ class OutMessage implements Message {
 const choosePartition: ICustomPartitioner =
   () =>
   ({ topic, partitionMetadata, message }) => {
-    if (message instanceof OutMessage) return message.partitionAmong(partitionMetadata.length, topic);
+    if (message instanceof OutMessage)
+      return message.partitionAmong(partitionMetadata.length, topic);
     throw new TypeError('the driver sends no other messages');
   };
 

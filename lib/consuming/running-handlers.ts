@@ -1,0 +1,67 @@
+import type { Clock, TimerHandle } from '../contracts/clock.js';
+import type { EventContext } from './event-context.js';
+import type { OwnedPartition } from './owned-partition.js';
+
+/** A handler at work on a record. */
+export interface RunningHandler {
+  readonly context: EventContext;
+  readonly partition: OwnedPartition;
+  /** When `onDue` is called next; milliseconds since the Unix epoch. */
+  dueAt: number;
+  /** Called when the time is up; answers the next moment to call it, or null. */
+  readonly onDue: () => number | null;
+}
+
+/**
+ * The handlers of one group that are running now, and the clock over them.
+ *
+ * One timer stands for all their timeouts: handlers that end within the same turn of the event
+ * loop, as most do, cost no timer of their own.
+ */
+export class RunningHandlers {
+  readonly #running = new Set<RunningHandler>();
+  #timer: TimerHandle | null = null;
+  #timerDueAt = Number.POSITIVE_INFINITY;
+
+  constructor(private readonly clock: Clock) {}
+
+  [Symbol.iterator](): IterableIterator<RunningHandler> {
+    return this.#running.values();
+  }
+
+  add(handler: RunningHandler): void {
+    this.#running.add(handler);
+    if (handler.dueAt < this.#timerDueAt) this.#arm(handler.dueAt);
+  }
+
+  delete(handler: RunningHandler): void {
+    this.#running.delete(handler);
+    if (this.#running.size === 0) this.#disarm();
+  }
+
+  #arm(dueAt: number): void {
+    this.#disarm();
+    this.#timerDueAt = dueAt;
+    this.#timer = this.clock.setTimeout(() => {
+      this.#timer = null;
+      this.#timerDueAt = Number.POSITIVE_INFINITY;
+      this.#callDue();
+    }, dueAt - this.clock.now());
+  }
+
+  #disarm(): void {
+    if (this.#timer !== null) this.clock.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#timerDueAt = Number.POSITIVE_INFINITY;
+  }
+
+  #callDue(): void {
+    const now = this.clock.now();
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const handler of [...this.#running]) {
+      if (handler.dueAt <= now) handler.dueAt = handler.onDue() ?? Number.POSITIVE_INFINITY;
+      earliest = Math.min(earliest, handler.dueAt);
+    }
+    if (earliest < this.#timerDueAt) this.#arm(earliest);
+  }
+}

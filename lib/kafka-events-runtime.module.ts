@@ -1,0 +1,83 @@
+import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
+
+import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
+import { discoverHandlers } from './consuming/handler-discovery.js';
+import { InvalidOptionsError } from './kafka-events.errors.js';
+import type { KafkaEventsSettings } from './kafka-events.options.js';
+import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from './kafka-events.tokens.js';
+import { resolveHandler } from './options/resolve-handler.js';
+
+/**
+ * Starts the handlers when the application is up, and stops them before any of it goes down.
+ *
+ * Nest runs the hooks of modules by their distance from the root: the farthest boots first and is
+ * destroyed last, the root itself the other way round. Handlers use what all modules provide, pools
+ * in the root included, so this module gives itself a place nearer than the root. It looks its
+ * dependencies up instead of importing them, since the module that has them imports this one.
+ *
+ * Nest may run the boot hooks twice (`createMicroservice` with `init` and `listen`, hybrid apps with
+ * `deferInitialization`); handlers start once.
+ */
+@Module({})
+export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModuleDestroy {
+  private starting: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly moduleRef: ModuleRef,
+    private readonly applicationConfig: ApplicationConfig,
+  ) {
+    refuseSecondImport(modules);
+    bootLastAndStopFirst(modules);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    // A signal may close the application while it boots.
+    if (this.stopping === undefined) await (this.starting ??= this.start());
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return (this.stopping ??= this.consumers.stop());
+  }
+
+  private async start(): Promise<void> {
+    const settings = this.moduleRef.get<KafkaEventsSettings>(KAFKA_EVENTS_SETTINGS, {
+      strict: false,
+    });
+    if (!settings.consume) return;
+    const handlers = discoverHandlers({
+      modules: this.modules,
+      globals: settings.globalEnhancers ? this.applicationConfig : new ApplicationConfig(),
+      settings,
+      resolve: (id, options) => resolveHandler(id, options, settings),
+    });
+    if (settings.connect) await this.consumers.start(handlers);
+  }
+
+  private get consumers(): ConsumerRuntime {
+    return this.moduleRef.get<ConsumerRuntime>(CONSUMER_RUNTIME, { strict: false });
+  }
+}
+
+function bootLastAndStopFirst(modules: ModulesContainer): void {
+  for (const module of modules.values()) {
+    if (module.metatype === KafkaEventsRuntimeModule) module.distance = Number.MIN_SAFE_INTEGER;
+  }
+}
+
+function refuseSecondImport(modules: ModulesContainer): void {
+  const imports = [...modules.values()].filter(({ providers }) =>
+    providers.has(KAFKA_EVENTS_SETTINGS),
+  );
+  if (imports.length < 2) return;
+  throw new InvalidOptionsError([
+    {
+      option: 'KafkaEventsModule',
+      problem:
+        `is configured ${imports.length} times in this application; import forRoot or forRootAsync ` +
+        'once, in the root module, and inject EventPublisher wherever it is needed',
+    },
+  ]);
+}

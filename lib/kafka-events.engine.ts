@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+
+import { groupHealth, stalledPartitions } from './consuming/consumer-health.js';
+import { EventConsumers } from './consuming/event-consumers.js';
+import type { KafkaEventsSettings } from './kafka-events.options.js';
+import { KafkaEventsHealth } from './observability/health.js';
+import { SignalHub } from './observability/signal-hub.js';
+import { signalLog, type Log } from './observability/signal-log.js';
+import { EventPublisher } from './publishing/event-publisher.js';
+import { RecordSender } from './publishing/record-sender.js';
+
+/** How long closing the dead letters' producers may take. */
+const CLOSE_PRODUCERS_MS = 1_000;
+
+/**
+ * Everything of one application that talks to Kafka, wired from its settings, without Nest.
+ *
+ * Making it connects to nothing. `consumers` are started and stopped first, then comes `close`.
+ */
+export class KafkaEventsEngine {
+  readonly publisher: EventPublisher;
+  readonly consumers: EventConsumers;
+  readonly health: KafkaEventsHealth;
+  private readonly deadLetters: RecordSender;
+
+  constructor(
+    private readonly settings: KafkaEventsSettings,
+    log: Log,
+  ) {
+    const { clock, deadLetter, producer, connection, observers } = settings;
+    const driver = settings.driver(connection);
+    const now = () => clock.now();
+    const signals = new SignalHub([signalLog(log, deadLetter.redact, now), ...observers]);
+    this.publisher = new EventPublisher({ settings, driver, sink: signals });
+    // Of its own: an outage of the publisher's producers must not hold dead letters back.
+    this.deadLetters = new RecordSender({
+      driver,
+      clock,
+      sink: signals,
+      maxBatchRecords: producer.maxBatchRecords,
+      requestTimeoutMs: connection.requestTimeoutMs,
+    });
+    this.consumers = new EventConsumers({
+      settings,
+      driver,
+      sink: this.publisher,
+      sendDeadLetter: (topic, record) => this.deadLetters.send(topic, record, producer.deadlineMs),
+      signals,
+      random: Math.random,
+      owner: randomUUID(),
+    });
+    this.health = this.healthOf(signals);
+  }
+
+  /** Lets `publish` calls under way finish, then closes the producers and the store; never rejects. */
+  async close(): Promise<void> {
+    await this.publisher.close(this.settings.shutdownDrainMs);
+    await this.deadLetters.close(CLOSE_PRODUCERS_MS);
+    await this.settings.idempotency.store.close?.();
+  }
+
+  private healthOf(signals: SignalHub): KafkaEventsHealth {
+    const { clock, deadLetter } = this.settings;
+    const { publisher, consumers } = this;
+    const redacted = (error: Error | null): string | null =>
+      error === null ? null : deadLetter.redact(error.message);
+    return new KafkaEventsHealth({
+      groups: () => consumers.consumers.map((group) => groupHealth(group, deadLetter.redact)),
+      stalled: (longerThanMs) =>
+        consumers.consumers.flatMap((group) => stalledPartitions(group, longerThanMs, clock.now())),
+      publisher: () => {
+        const { bufferedEvents, bufferedBytes, lastError } = publisher.stats();
+        return { bufferedEvents, bufferedBytes, lastError: redacted(lastError) };
+      },
+      bufferedBytes: () => consumers.bufferedBytes,
+      counts: () => signals.counts,
+      startProblem: () => redacted(consumers.problem),
+    });
+  }
+}

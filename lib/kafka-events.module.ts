@@ -1,0 +1,123 @@
+import {
+  ConfigurableModuleBuilder,
+  Logger,
+  Module,
+  type ConfigurableModuleAsyncOptions,
+  type DynamicModule,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+
+import { InvalidOptionsError } from './kafka-events.errors.js';
+import { KafkaEventsEngine } from './kafka-events.engine.js';
+import type { KafkaEventsOptions, KafkaEventsSettings } from './kafka-events.options.js';
+import { KafkaEventsRuntimeModule } from './kafka-events-runtime.module.js';
+import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from './kafka-events.tokens.js';
+import { KafkaEventsHealth } from './observability/health.js';
+import { EventPublisher } from './publishing/event-publisher.js';
+import { resolveOptions } from './resolve-options.js';
+
+interface ModuleVisibility {
+  /** False: only modules that import the module see the publisher. Default true. */
+  readonly isGlobal?: boolean;
+}
+
+/** What `forRoot` takes. */
+export type KafkaEventsModuleOptions = KafkaEventsOptions & ModuleVisibility;
+
+/** What `forRootAsync` takes: `imports` and `inject` beside `useFactory`, `useClass` or `useExisting`. */
+export type KafkaEventsModuleAsyncOptions = ConfigurableModuleAsyncOptions<
+  KafkaEventsOptions,
+  'createKafkaEventsOptions'
+> &
+  ModuleVisibility;
+
+/** What a class given as `useClass` or `useExisting` implements. */
+export interface KafkaEventsOptionsFactory {
+  createKafkaEventsOptions(): KafkaEventsOptions | Promise<KafkaEventsOptions>;
+}
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<KafkaEventsOptions>({ moduleName: 'KafkaEvents' })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createKafkaEventsOptions')
+    .setExtras<ModuleVisibility>({ isGlobal: true }, (definition, { isGlobal = true }) => ({
+      ...definition,
+      global: isGlobal,
+    }))
+    .build();
+
+/**
+ * Event-driven services on Kafka: import it once, in the root module.
+ *
+ * It provides `EventPublisher` and `KafkaEventsHealth`, to all modules unless `isGlobal: false`. The
+ * handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
+ * publisher lives on until `onApplicationShutdown`, so that others may publish while they go down.
+ */
+@Module({
+  imports: [KafkaEventsRuntimeModule],
+  providers: [
+    {
+      provide: KAFKA_EVENTS_SETTINGS,
+      useFactory: settingsFrom,
+      inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
+    },
+    {
+      provide: KafkaEventsEngine,
+      useFactory: (settings: KafkaEventsSettings) =>
+        new KafkaEventsEngine(settings, new Logger('KafkaEvents')),
+      inject: [KAFKA_EVENTS_SETTINGS],
+    },
+    {
+      provide: EventPublisher,
+      useFactory: ({ publisher }: KafkaEventsEngine) => publisher,
+      inject: [KafkaEventsEngine],
+    },
+    {
+      provide: KafkaEventsHealth,
+      useFactory: ({ health }: KafkaEventsEngine) => health,
+      inject: [KafkaEventsEngine],
+    },
+    {
+      provide: CONSUMER_RUNTIME,
+      useFactory: ({ consumers }: KafkaEventsEngine) => consumers,
+      inject: [KafkaEventsEngine],
+    },
+  ],
+  exports: [EventPublisher, KafkaEventsHealth],
+})
+export class KafkaEventsModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+  constructor(private readonly engine: KafkaEventsEngine) {
+    super();
+  }
+
+  /**
+   * Options known when the class is decorated; environment variables fill what is absent.
+   *
+   * @throws InvalidOptionsError at boot, listing every problem at once.
+   */
+  static override forRoot(options: KafkaEventsModuleOptions = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Options from a factory, which may inject; `isGlobal` alone cannot come from there. */
+  static override forRootAsync(options: KafkaEventsModuleAsyncOptions): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.engine.close();
+  }
+}
+
+function settingsFrom(options: KafkaEventsOptions | undefined): KafkaEventsSettings {
+  if (options === undefined) {
+    throw new InvalidOptionsError([
+      {
+        option: 'KafkaEventsModule',
+        problem:
+          'is imported without options; import KafkaEventsModule.forRoot({ … }) or forRootAsync',
+      },
+    ]);
+  }
+  return resolveOptions(options, process.env);
+}

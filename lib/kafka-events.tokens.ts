@@ -1,0 +1,5 @@
+/** The module's `KafkaEventsSettings`. */
+export const KAFKA_EVENTS_SETTINGS = Symbol('nestjs-kafka-events:settings');
+
+/** The application's `ConsumerRuntime`. */
+export const CONSUMER_RUNTIME = Symbol('nestjs-kafka-events:consumer-runtime');

@@ -1,0 +1,316 @@
+import type {
+  Broker,
+  Consumer,
+  EachBatchPayload,
+  IMemberAssignment,
+  Kafka,
+  RetryOptions,
+} from 'kafkajs';
+import { DriverError } from '../../../kafka-events.errors.js';
+import type { CommitItem, ConsumerConfig } from '../../driver.js';
+import type { RecordBatch, TopicPartition } from '../../records.js';
+import { FetchGate, type FetchAnswer } from './fetch-gate.js';
+import { outOfRangePartition, toDriverError } from './kafkajs-errors.js';
+import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
+import { Membership } from './membership.js';
+import { preJoinAssigner, type JoinAnswer, type MembershipObserver } from './pre-join-assigner.js';
+import { within } from './within.js';
+
+/** Whom a session tells what happens. Only `records` may throw, and that ends the session. */
+export interface SessionOwner {
+  /** Awaited before each rejoin, while commits are still accepted. */
+  revoking(): Promise<void>;
+  /** @param uninterrupted whether what was assigned before cannot have been anybody else's since. */
+  assigned(partitions: readonly TopicPartition[], uninterrupted: boolean): void;
+  /** Everything was given up. */
+  lost(): void;
+  epochOf(partition: TopicPartition): number | undefined;
+  records(batch: RecordBatch): void;
+  outOfRange(partition: TopicPartition): void;
+  members(count: number): void;
+  /** The session, once open, is over for a reason of its own. */
+  ended(error: DriverError): void;
+}
+
+/** What a session needs of its client, which is its own: consumers that share one share state. */
+export interface ConsumerClient {
+  readonly kafka: Pick<Kafka, 'consumer'>;
+  abandon(): void;
+}
+
+const LEAVE_DEADLINE_MS = 5000;
+
+/**
+ * One kafkajs consumer, from its connection to its end. It hands records over at once and leaves
+ * concurrency and positions to its owner; it never restarts, because kafkajs's own restart can
+ * outrun a shutdown.
+ */
+export class ConsumerSession implements MembershipObserver {
+  private readonly consumer: Consumer;
+  private readonly gate: FetchGate;
+  private readonly end = new End();
+  private opened = false;
+  private joining: Membership | null = null;
+  private membership: Membership | null = null;
+  private barrier: Promise<void> | null = null;
+  private lastSign = performance.now();
+  private watchdog: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly config: ConsumerConfig,
+    retry: RetryOptions,
+    private readonly client: ConsumerClient,
+    private readonly owner: SessionOwner,
+  ) {
+    this.gate = new FetchGate(config.maxWaitTimeMs);
+    this.consumer = client.kafka.consumer({
+      groupId: config.groupId,
+      partitionAssigners: [preJoinAssigner(this)],
+      sessionTimeout: config.sessionTimeoutMs,
+      rebalanceTimeout: config.rebalanceTimeoutMs,
+      heartbeatInterval: config.heartbeatIntervalMs,
+      maxBytesPerPartition: config.maxBytesPerPartition,
+      maxWaitTimeInMs: config.maxWaitTimeMs,
+      allowAutoTopicCreation: false,
+      retry: { ...retry, restartOnFailure: () => Promise.resolve(false) },
+    });
+    this.listen();
+  }
+
+  /**
+   * Resolves with the first assignment.
+   * @throws DriverError when there is none, or the session is closed meanwhile.
+   */
+  async open(): Promise<void> {
+    this.watchdog = setInterval(() => {
+      this.watch();
+    }, this.config.sessionTimeoutMs);
+    try {
+      await Promise.race([this.join(), this.end.reached]);
+      this.opened = true;
+    } catch (error) {
+      this.fail(error);
+      throw this.end.reason ?? error;
+    }
+  }
+
+  /** Leaves the group and disconnects, within `deadlineMs`; tells its owner nothing any more. */
+  async close(deadlineMs: number): Promise<void> {
+    this.finish(new DriverError('closed', 'the consumer was stopped'));
+    await this.disconnect(deadlineMs);
+  }
+
+  /** Fetches no more; membership and commits go on. */
+  quiesce(): void {
+    this.gate.shut();
+  }
+
+  /** Makes these, and no others, the partitions that are not fetched. */
+  pauseOnly(partitions: readonly TopicPartition[]): void {
+    this.whileRunning((consumer) => {
+      consumer.resume(consumer.paused());
+    });
+    for (const partition of partitions) this.pause(partition);
+  }
+
+  pause({ topic, partition }: TopicPartition): void {
+    this.whileRunning((consumer) => {
+      consumer.pause([{ topic, partitions: [partition] }]);
+    });
+  }
+
+  resume({ topic, partition }: TopicPartition): void {
+    this.whileRunning((consumer) => {
+      consumer.resume([{ topic, partitions: [partition] }]);
+    });
+  }
+
+  /** @throws DriverError when the broker did not accept it, or the session is over. */
+  async commit(items: readonly CommitItem[]): Promise<void> {
+    if (this.membership === null || this.end.reason !== null) {
+      throw new DriverError('closed', 'the consumer is not in its group');
+    }
+    await this.membership.commit(items);
+  }
+
+  // What kafkajs keeps to itself (MembershipObserver)
+
+  beforeJoin(): Promise<void> {
+    // One barrier for all attempts of one rejoin, whichever fetcher makes them.
+    this.barrier ??= this.isMember ? this.holdBack() : Promise.resolve();
+    return this.barrier;
+  }
+
+  joined(answer: JoinAnswer, coordinator: Broker): void {
+    this.joining = new Membership(this.config.groupId, coordinator, answer);
+  }
+
+  leaving(): void {
+    if (this.end.reason === null) this.owner.lost();
+  }
+
+  async fetch(nodeId: string, send: () => Promise<FetchAnswer>): Promise<FetchAnswer> {
+    try {
+      return await this.gate.fetch(nodeId, send);
+    } catch (error) {
+      const partition = outOfRangePartition(error);
+      if (partition !== null) this.owner.outOfRange(partition);
+      throw error;
+    }
+  }
+
+  members(count: number): void {
+    this.owner.members(count);
+  }
+
+  // The session's own course
+
+  private get isMember(): boolean {
+    return this.membership !== null && this.end.reason === null;
+  }
+
+  // kafkajs throws when its consumer has stopped, which it does before it says so.
+  private whileRunning(call: (consumer: Consumer) => void): void {
+    if (!this.isMember) return;
+    try {
+      call(this.consumer);
+    } catch {
+      // The event CRASH follows.
+    }
+  }
+
+  private async join(): Promise<void> {
+    const { topics } = this.config;
+    await this.consumer.connect();
+    await this.consumer.subscribe({ topics: [...topics], fromBeginning: true });
+    if (this.end.reason !== null) return;
+    await this.consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 1,
+      eachBatch: this.takeBatch,
+    });
+    // `run` resolves also when joining failed; the event CRASH then says why.
+    if (this.membership === null) await this.end.reached;
+  }
+
+  private listen(): void {
+    const { consumer } = this;
+    const { FETCH_START, GROUP_JOIN, HEARTBEAT, CRASH, END_BATCH_PROCESS } = consumer.events;
+    consumer.on(FETCH_START, ({ payload }) => {
+      this.gate.beginFetch(String(payload.nodeId));
+    });
+    consumer.on(GROUP_JOIN, ({ payload }) => {
+      this.takeAssignment(payload.memberAssignment);
+    });
+    consumer.on(HEARTBEAT, () => {
+      this.lastSign = performance.now();
+    });
+    consumer.on(CRASH, ({ payload }) => {
+      this.fail(payload.error);
+    });
+    // A batch of control records and aborted transactions is skipped without calling `eachBatch`.
+    consumer.on(END_BATCH_PROCESS, ({ payload }) => {
+      const epoch = payload.batchSize === 0 ? this.owner.epochOf(payload) : undefined;
+      if (epoch !== undefined && this.isMember) this.deliver(emptyBatch(payload, epoch));
+    });
+  }
+
+  private async holdBack(): Promise<void> {
+    this.gate.close();
+    await within(this.config.revokeDrainMs, this.owner.revoking());
+  }
+
+  private takeAssignment(assignment: IMemberAssignment): void {
+    if (this.end.reason !== null) return;
+    if (this.joining === null) {
+      this.fail(new DriverError('fatal', 'kafkajs joined its group past the driver'));
+      return;
+    }
+    const before = this.membership;
+    this.membership = this.joining;
+    this.barrier = null;
+    this.lastSign = performance.now();
+    this.gate.openNextRound();
+    const uninterrupted = before !== null && this.membership.continues(before);
+    this.owner.assigned(partitionsOf(assignment), uninterrupted);
+  }
+
+  private readonly takeBatch = (payload: EachBatchPayload): Promise<void> => {
+    const { batch } = payload;
+    const epoch = this.owner.epochOf(batch);
+    if (epoch === undefined || !this.gate.admits(rawMessagesOf(batch))) return Promise.resolve();
+    if (this.deliver(toRecordBatch(batch, epoch))) {
+      try {
+        payload.resolveOffset(batch.lastOffset());
+      } catch {
+        // kafkajs no longer owns the topic, so it has no position to move.
+      }
+    }
+    return Promise.resolve();
+  };
+
+  /** False when the records were not taken: the next session will fetch them again. */
+  private deliver(batch: RecordBatch): boolean {
+    try {
+      this.owner.records(batch);
+      return true;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
+  }
+
+  private watch(): void {
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.config;
+    const silentMs = performance.now() - this.lastSign;
+    if (silentMs > 3 * sessionTimeoutMs + rebalanceTimeoutMs) {
+      this.fail(new DriverError('retryable', `no sign of life for ${Math.round(silentMs)} ms`));
+    }
+  }
+
+  private fail(thrown: unknown): void {
+    if (this.end.reason !== null) return;
+    const error = toDriverError(thrown, `consuming as "${this.config.groupId}"`, 'consumer');
+    this.finish(error);
+    void this.disconnect(LEAVE_DEADLINE_MS);
+    if (this.opened) this.owner.ended(error);
+  }
+
+  private finish(reason: DriverError): void {
+    this.end.reach(reason);
+    this.gate.shut();
+    clearInterval(this.watchdog);
+  }
+
+  private async disconnect(deadlineMs: number): Promise<void> {
+    await within(deadlineMs, this.consumer.disconnect());
+    this.client.abandon();
+  }
+}
+
+/** The end of something: a promise that rejects with its reason. */
+class End {
+  reason: DriverError | null = null;
+  readonly reached: Promise<never>;
+  private reject: (reason: DriverError) => void = () => undefined;
+
+  constructor() {
+    this.reached = new Promise((_, reject) => {
+      this.reject = reject;
+    });
+    this.reached.catch(() => undefined);
+  }
+
+  /** Only the first reason counts. */
+  reach(reason: DriverError): void {
+    this.reason ??= reason;
+    this.reject(reason);
+  }
+}
+
+function partitionsOf(assignment: IMemberAssignment): TopicPartition[] {
+  return Object.entries(assignment).flatMap(([topic, partitions]) =>
+    partitions.map((partition) => ({ topic, partition })),
+  );
+}

@@ -1,0 +1,231 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DriverError, toError } from '../../../kafka-events.errors.js';
+import type { ConnectionSettings } from '../../connection.js';
+import type {
+  CommitItem,
+  ConsumerConfig,
+  ConsumerDriver,
+  ConsumerHooks,
+  DriverLog,
+} from '../../driver.js';
+import { partitionName, type RecordBatch, type TopicPartition } from '../../records.js';
+import { ConsumerSession, type ConsumerClient, type SessionOwner } from './consumer-session.js';
+import { createKafkaJsClient, retryOptions } from './kafkajs-client.js';
+import { isCoordinationPending } from './kafkajs-errors.js';
+import { PartitionOwnership, type OwnershipChange } from './partition-ownership.js';
+
+const FIRST_JOIN_DELAYS_MS = [100, 200, 400, 800, 1600];
+const FIRST_RESTART_MS = 1000;
+const LAST_RESTART_MS = 30_000;
+
+/**
+ * A group member on kafkajs that does not give up: a session that ends is followed by another, with
+ * growing delays, until it is stopped.
+ *
+ * States: joining → running ⇄ rebalancing; from any of them, when the session ends, restarting (or
+ * failed, when trying again is unlikely to help, though it does try) → joining; stopped is final.
+ */
+export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
+  private readonly ownership = new PartitionOwnership();
+  private readonly paused = new Map<string, TopicPartition>();
+  private hooks: ConsumerHooks | null = null;
+  private session: ConsumerSession | null = null;
+  private restart: NodeJS.Timeout | undefined;
+  private restarts = 0;
+  private openedAt = 0;
+  private quiesced = false;
+  private stopped = false;
+
+  constructor(
+    private readonly config: ConsumerConfig,
+    private readonly connection: ConnectionSettings,
+    private readonly log: DriverLog,
+    private readonly createClient: () => ConsumerClient = () =>
+      createKafkaJsClient(connection, log),
+  ) {}
+
+  async start(hooks: ConsumerHooks): Promise<void> {
+    if (this.hooks !== null) throw new DriverError('fatal', 'a consumer is started once');
+    this.hooks = hooks;
+    for (const delayMs of FIRST_JOIN_DELAYS_MS) {
+      try {
+        await this.openSession();
+        return;
+      } catch (error) {
+        if (!isCoordinationPending(error)) throw error;
+        await sleep(delayMs);
+      }
+    }
+    await this.openSession();
+  }
+
+  pause(partition: TopicPartition): void {
+    if (this.ownership.epochOf(partition) === undefined) return;
+    this.paused.set(partitionName(partition), partition);
+    this.session?.pause(partition);
+  }
+
+  resume(partition: TopicPartition): void {
+    if (this.paused.delete(partitionName(partition))) this.session?.resume(partition);
+  }
+
+  async commit(items: readonly CommitItem[]): Promise<readonly CommitItem[]> {
+    const current = items.filter((item) => this.ownership.holds(item));
+    if (this.stopped || this.session === null) {
+      throw new DriverError('closed', 'the consumer is not in its group');
+    }
+    if (current.length > 0) await this.session.commit(current);
+    return current;
+  }
+
+  quiesce(): void {
+    this.quiesced = true;
+    this.session?.quiesce();
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    clearTimeout(this.restart);
+    this.ownership.loseAll();
+    await this.session?.close(deadlineMs);
+    this.tell('onState', (hooks) => {
+      hooks.onState('stopped');
+    });
+  }
+
+  // SessionOwner
+
+  async revoking(): Promise<void> {
+    this.tell('onState', (hooks) => {
+      hooks.onState('rebalancing');
+    });
+    const owned = this.ownership.all();
+    if (owned.length === 0) return;
+    try {
+      await this.hooks?.onRevoking(owned, this.config.revokeDrainMs);
+    } catch (error) {
+      this.blame('onRevoking', error);
+    }
+  }
+
+  assigned(partitions: readonly TopicPartition[], uninterrupted: boolean): void {
+    this.announce(this.ownership.assign(partitions, uninterrupted));
+    this.tell('onState', (hooks) => {
+      hooks.onState('running');
+    });
+  }
+
+  lost(): void {
+    this.paused.clear();
+    const lost = this.ownership.loseAll();
+    if (lost.length > 0)
+      this.tell('onLost', (hooks) => {
+        hooks.onLost(lost);
+      });
+  }
+
+  epochOf(partition: TopicPartition): number | undefined {
+    return this.ownership.epochOf(partition);
+  }
+
+  records(batch: RecordBatch): void {
+    this.hooks?.onRecords(batch);
+  }
+
+  outOfRange(partition: TopicPartition): void {
+    const change = this.ownership.renew(partition);
+    if (change.gained.length === 0) return;
+    this.log(
+      'error',
+      `${partitionName(partition)}: the position is gone, reading from the earliest`,
+    );
+    this.tell('onOffsetOutOfRange', (hooks) => {
+      hooks.onOffsetOutOfRange?.(partition);
+    });
+    this.announce(change);
+  }
+
+  members(count: number): void {
+    this.tell('onMembers', (hooks) => {
+      hooks.onMembers(count);
+    });
+  }
+
+  ended(error: DriverError): void {
+    this.lost();
+    this.restartAfter(error);
+  }
+
+  // Its life
+
+  private async openSession(): Promise<void> {
+    if (this.stopped) throw new DriverError('closed', 'the consumer was stopped');
+    this.tell('onState', (hooks) => {
+      hooks.onState('joining');
+    });
+    const session = new ConsumerSession(
+      this.config,
+      retryOptions(this.connection),
+      this.createClient(),
+      this,
+    );
+    if (this.quiesced) session.quiesce();
+    this.session = session;
+    this.openedAt = performance.now();
+    try {
+      await session.open();
+    } catch (error) {
+      this.lost();
+      throw error;
+    }
+  }
+
+  private restartAfter(error: DriverError): void {
+    if (this.stopped) return;
+    const hopeful = error.kind === 'retryable' || error.kind === 'fenced';
+    this.tell('onState', (hooks) => {
+      hooks.onState(hopeful ? 'restarting' : 'failed', error);
+    });
+    if (performance.now() - this.openedAt > LAST_RESTART_MS) this.restarts = 0;
+    const delayMs = Math.min(FIRST_RESTART_MS * 2 ** this.restarts++, LAST_RESTART_MS);
+    this.restart = setTimeout(() => {
+      this.openSession().catch((thrown: unknown) => {
+        this.restartAfter(
+          thrown instanceof DriverError
+            ? thrown
+            : new DriverError('retryable', toError(thrown).message),
+        );
+      });
+    }, delayMs);
+  }
+
+  /** Losses before gains: a partition may be in both, under another epoch. */
+  private announce({ lost, gained, kept }: OwnershipChange): void {
+    for (const partition of [...lost, ...gained]) this.paused.delete(partitionName(partition));
+    // kafkajs remembers pauses of partitions that it lost meanwhile.
+    this.session?.pauseOnly([...this.paused.values()]);
+    if (lost.length > 0)
+      this.tell('onLost', (hooks) => {
+        hooks.onLost(lost);
+      });
+    this.tell('onAssigned', (hooks) => {
+      hooks.onAssigned(gained, kept);
+    });
+  }
+
+  // A hook that throws must not reach kafkajs: its own type of error would decide how it goes on.
+  private tell(hook: keyof ConsumerHooks, call: (hooks: ConsumerHooks) => void): void {
+    try {
+      if (this.hooks !== null) call(this.hooks);
+    } catch (error) {
+      this.blame(hook, error);
+    }
+  }
+
+  private blame(hook: keyof ConsumerHooks, error: unknown): void {
+    this.log('error', `the hook ${hook} threw: ${toError(error).message}`, {
+      stack: toError(error).stack,
+    });
+  }
+}

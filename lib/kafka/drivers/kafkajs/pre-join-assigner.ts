@@ -1,0 +1,104 @@
+import { PartitionAssigners, type Broker, type Cluster, type PartitionAssigner } from 'kafkajs';
+import type { FetchAnswer } from './fetch-gate.js';
+
+/** What a broker answers to a member that joins. */
+export interface JoinAnswer {
+  readonly generationId: number;
+  readonly memberId: string;
+}
+
+/** Told what kafkajs keeps to itself about its membership. None of these may throw or reject. */
+export interface MembershipObserver {
+  /** Awaited before every join, the first included. */
+  beforeJoin(): Promise<void>;
+  /** The group has a new generation; the assignment follows with the event `GROUP_JOIN`. */
+  joined(answer: JoinAnswer, coordinator: Broker): void;
+  /** The partitions are about to be given up. */
+  leaving(): void;
+  /** A fetch from a broker, to be sent or to be answered in its place. */
+  fetch(nodeId: string, send: () => Promise<FetchAnswer>): Promise<FetchAnswer>;
+  /** We lead the group and assign partitions to so many members. */
+  members(count: number): void;
+}
+
+/**
+ * kafkajs's round robin, under its own protocol name, so that a group can move to it member by
+ * member; and a way in.
+ *
+ * kafkajs has no rebalance listener: it announces a rebalance after the fact, awaits nobody, and on
+ * three of its paths says nothing. But an assigner is given the consumer's own cluster, and every
+ * join begins by asking that cluster for the group's coordinator.
+ */
+export function preJoinAssigner(observer: MembershipObserver): PartitionAssigner {
+  return (config) => {
+    observeCluster(config.cluster, observer);
+    const roundRobin = PartitionAssigners.roundRobin(config);
+    return {
+      name: roundRobin.name,
+      version: roundRobin.version,
+      protocol: (subscription) => roundRobin.protocol(subscription),
+      assign: (group) => {
+        observer.members(group.members.length);
+        return roundRobin.assign(group);
+      },
+    };
+  };
+}
+
+function observeCluster(cluster: Cluster, observer: MembershipObserver): void {
+  const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster);
+  const findBroker = cluster.findBroker.bind(cluster);
+  const observed = new WeakSet<Broker>();
+
+  cluster.findGroupCoordinator = async (group) => {
+    await observer.beforeJoin();
+    return findGroupCoordinator(group);
+  };
+  // Also how the cluster itself gets at the coordinator.
+  cluster.findBroker = async (node) => {
+    const broker = await findBroker(node);
+    if (!observed.has(broker)) {
+      observed.add(broker);
+      // Typed as text, but a number where the cluster looks for the coordinator.
+      observeFetches(broker, `${node.nodeId}`, observer);
+      observeMembership(broker, observer);
+    }
+    return broker;
+  };
+}
+
+function observeFetches(broker: Broker, nodeId: string, observer: MembershipObserver): void {
+  const fetch = broker.fetch.bind(broker);
+  broker.fetch = (request) =>
+    observer.fetch(nodeId, async () => (await fetch(request)) as FetchAnswer);
+}
+
+/** The part of kafkajs's broker that its types leave out. */
+interface Coordinator extends Broker {
+  joinGroup(request: unknown): Promise<JoinAnswer>;
+  leaveGroup(request: unknown): Promise<unknown>;
+}
+
+function isCoordinator(broker: Broker): broker is Coordinator {
+  return (
+    'joinGroup' in broker &&
+    typeof broker.joinGroup === 'function' &&
+    'leaveGroup' in broker &&
+    typeof broker.leaveGroup === 'function'
+  );
+}
+
+function observeMembership(broker: Broker, observer: MembershipObserver): void {
+  if (!isCoordinator(broker)) throw new TypeError('kafkajs 2.2.4 has joinGroup and leaveGroup');
+  const joinGroup = broker.joinGroup.bind(broker);
+  const leaveGroup = broker.leaveGroup.bind(broker);
+  broker.joinGroup = async (request) => {
+    const answer = await joinGroup(request);
+    observer.joined(answer, broker);
+    return answer;
+  };
+  broker.leaveGroup = (request) => {
+    observer.leaving();
+    return leaveGroup(request);
+  };
+}

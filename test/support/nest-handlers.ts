@@ -1,0 +1,102 @@
+import { Module, type ModuleMetadata } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer, NestFactory } from '@nestjs/core';
+
+import { EventContext } from '../../lib/consuming/event-context.js';
+import type { BoundHandler } from '../../lib/consuming/event-handler.js';
+import { discoverHandlers, type DiscoveryScope } from '../../lib/consuming/handler-discovery.js';
+import type { EventHandlerOptions, HandlerSettings } from '../../lib/consuming/handler-options.js';
+import { EventEnvelope } from '../../lib/contracts/event-envelope.js';
+import { onCleanup } from './cleanup.js';
+
+/** Handlers of an application as discovery finds them, by id. */
+export type FoundHandlers = Record<string, BoundHandler>;
+
+export interface FindOptions extends Partial<DiscoveryScope['settings']> {
+  readonly globalEnhancers?: boolean;
+}
+
+/**
+ * Boots a Nest application context from a module and finds its handlers, with nothing of Kafka
+ * behind them.
+ */
+export async function findHandlers(
+  metadata: ModuleMetadata,
+  { globalEnhancers = false, ...settings }: FindOptions = {},
+): Promise<FoundHandlers> {
+  @Module(metadata)
+  class AppModule {}
+  const app = await NestFactory.createApplicationContext(AppModule, {
+    logger: false,
+    abortOnError: false,
+  });
+  onCleanup(() => app.close());
+  const handlers = discoverHandlers({
+    modules: app.get(ModulesContainer),
+    globals: globalEnhancers ? app.get(ApplicationConfig) : new ApplicationConfig(),
+    settings: {
+      topicName: (topic) => topic,
+      defaultGroupId: 'shop',
+      handlerOverrides: {},
+      ...settings,
+    },
+    resolve: plainSettings,
+  });
+  return Object.fromEntries(handlers.map((handler) => [handler.settings.id, handler]));
+}
+
+/** Settings of a handler without the module's defaults. */
+function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSettings {
+  return {
+    id,
+    groupId: options.groupId ?? 'shop',
+    concurrency: options.concurrency ?? 16,
+    ordering: options.ordering ?? 'key',
+    timeoutMs: 1_000,
+    retry: { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 },
+    idempotency: null,
+    tombstones: false,
+  };
+}
+
+/** The context of a first delivery, of a record with nothing in it. */
+export function contextFor(handlerId = 'Handler.handle'): EventContext {
+  const record = { offset: 7n, timestamp: 0, key: null, value: null, headers: [] };
+  return new EventContext({
+    envelope: new EventEnvelope({ topic: 'orders', partition: 0 }, record),
+    handlerId,
+    attempt: 1,
+    sink: { publish: () => Promise.reject(new Error('nothing is published in this test')) },
+  });
+}
+
+/** Calls a handler as the engine does. */
+export async function call(
+  handlers: FoundHandlers,
+  id: string,
+  payload: unknown = {},
+  context = contextFor(id),
+): Promise<unknown> {
+  return handlerOf(handlers, id).invoke(payload, context);
+}
+
+/** Calls a handler that must fail, and answers with its error. */
+export async function callAndFail(
+  handlers: FoundHandlers,
+  id: string,
+  payload: unknown = {},
+): Promise<Error> {
+  try {
+    await call(handlers, id, payload);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error(`${id} was expected to fail`);
+}
+
+export function handlerOf(handlers: FoundHandlers, id: string): BoundHandler {
+  const handler = handlers[id];
+  if (handler === undefined) {
+    throw new Error(`There is no ${id} among ${Object.keys(handlers).join(', ')}`);
+  }
+  return handler;
+}

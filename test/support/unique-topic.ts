@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { onCleanup } from './cleanup.js';
+
+export interface TopicOptions {
+  /** For names derived from another, such as `<topic>.dlq`. @default a unique one */
+  readonly name?: string;
+  /** @default 1 */
+  readonly partitions?: number;
+  /** Topic settings such as `max.message.bytes`. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** A name nobody else uses: tests share a broker and must not share topics, groups or ids. */
+export function uniqueName(prefix: string): string {
+  return `${prefix}-${randomUUID().slice(0, 8)}`;
+}
+
+/** Creates a topic and answers its name; it is deleted again after the test or file. */
+export async function createTopic(
+  brokers: string[],
+  { name: topic = uniqueName('topic'), partitions = 1, config = {} }: TopicOptions = {},
+): Promise<string> {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  await withAdmin(brokers, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] }),
+  );
+  onCleanup(() => withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] })));
+  return topic;
+}
+
+/** Lends `use` a connected kafkajs admin client. */
+export async function withAdmin<T>(
+  brokers: string[],
+  use: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
