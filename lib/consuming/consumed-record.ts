@@ -1,23 +1,21 @@
-import type { TrackedOffset } from '../kafka/offset-tracker.js';
-import { sizeOfRecord, type InRecord } from '../kafka/records.js';
-import type { LaneEntry } from './lanes.js';
-import type { OwnedPartition } from './owned-partition.js';
+import type { InRecord } from '../kafka/records.js';
+import type { OwnedPartition, PartitionRecord } from './owned-partition.js';
 
 /** A record on its way through the engine, from delivery to settlement. */
-export class ConsumedRecord implements TrackedOffset, LaneEntry {
+export class ConsumedRecord implements PartitionRecord {
   settled = false;
   nextInLane: this | null = null;
-  readonly bytes: number;
-
   constructor(
     readonly record: InRecord,
-    readonly partition: OwnedPartition,
+    readonly partition: OwnedPartition<ConsumedRecord>,
     readonly nextOffset: bigint,
     readonly laneKey: string | null,
     /** Milliseconds since the Unix epoch. */
     readonly deliveredAt: number,
-  ) {
-    this.bytes = sizeOfRecord(record);
+  ) {}
+
+  get bytes(): number {
+    return this.record.bytes;
   }
 
   get offset(): bigint {

@@ -53,7 +53,7 @@ export interface GroupConsumerParts {
  * and commit; afterwards each goes on where it was, or is lost and its queued work dropped.
  */
 export class GroupConsumer implements ConsumerHooks {
-  readonly #owned = new Map<string, OwnedPartition>();
+  readonly #owned = new Map<string, OwnedPartition<ConsumedRecord>>();
   readonly #committer: OffsetCommitter;
   readonly #flow: FlowControl;
   #state: ConsumerState = 'joining';
@@ -129,7 +129,7 @@ export class GroupConsumer implements ConsumerHooks {
   onAssigned(gained: readonly OwnedTopicPartition[], kept: readonly OwnedTopicPartition[]): void {
     const { clock, budget, signals } = this.parts;
     for (const owned of gained) {
-      this.#owned.set(partitionName(owned), new OwnedPartition(owned, clock));
+      this.#owned.set(partitionName(owned), new OwnedPartition<ConsumedRecord>(owned, clock));
       budget.join();
       signals.emit('partitionAssigned', { ...this.#ref(owned), epoch: owned.epoch });
     }

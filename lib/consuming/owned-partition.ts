@@ -1,9 +1,14 @@
 import type { Clock } from '../contracts/clock.js';
 import type { OwnedTopicPartition } from '../kafka/driver.js';
-import { OffsetTracker } from '../kafka/offset-tracker.js';
-import type { ConsumedRecord } from './consumed-record.js';
-import { Lanes } from './lanes.js';
+import { OffsetTracker, type TrackedOffset } from '../kafka/offset-tracker.js';
+import { Lanes, type LaneEntry } from './lanes.js';
 import type { Interruption } from './semaphore.js';
+
+/** A delivered record as its partition knows it. */
+export interface PartitionRecord extends TrackedOffset, LaneEntry {
+  /** Milliseconds since the Unix epoch. */
+  readonly deliveredAt: number;
+}
 
 /**
  * A partition while it is ours: its lanes, its tracker, and whether work on it may start.
@@ -14,12 +19,14 @@ import type { Interruption } from './semaphore.js';
  * While draining nothing starts and every wait ends; what runs may finish. Once lost, nothing of it
  * moves the offset any more: its epoch is refused.
  */
-export class OwnedPartition implements OwnedTopicPartition, Interruption {
+export class OwnedPartition<R extends PartitionRecord = PartitionRecord>
+  implements OwnedTopicPartition, Interruption
+{
   readonly topic: string;
   readonly partition: number;
   readonly epoch: number;
-  readonly tracker = new OffsetTracker<ConsumedRecord>();
-  readonly lanes = new Lanes<ConsumedRecord>();
+  readonly tracker = new OffsetTracker<R>();
+  readonly lanes = new Lanes<R>();
   /** Bytes of its unsettled records. */
   bytes = 0;
   /** The last offset that the broker acknowledged. */

@@ -86,8 +86,8 @@ export class ClassAcceptor {
   #acceptsNested(value: unknown): boolean {
     if (value === undefined) return true;
     if (Array.isArray(value)) return value.every((item) => this.#acceptsNested(item));
-    if (!(value instanceof Object) || value instanceof Map || value instanceof Set) return false;
-    return this.accepts(value);
+    // Maps and sets, too, are objects of a class without rules.
+    return value instanceof Object && this.accepts(value);
   }
 
   #constraintCheck(rule: Rule, constraint: Constraint): Check {

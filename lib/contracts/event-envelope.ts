@@ -1,4 +1,4 @@
-import { lastHeader, type InRecord, type TopicPartition } from '../kafka/records.js';
+import type { InRecord, TopicPartition } from '../kafka/records.js';
 import { CLOUD_EVENT_HEADERS, HEADERS } from './event-headers.js';
 
 /**
@@ -53,8 +53,8 @@ export class EventEnvelope implements TopicPartition {
 
   #text(name: string, alternative?: string): string | null {
     const value =
-      lastHeader(this.record.headers, name) ??
-      (alternative === undefined ? null : lastHeader(this.record.headers, alternative));
+      this.record.lastHeader(name) ??
+      (alternative === undefined ? null : this.record.lastHeader(alternative));
     return value?.toString() ?? null;
   }
 }

@@ -14,7 +14,12 @@ export interface InRecord {
   readonly timestamp: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** May be put together at each call: for one header use `lastHeader`. */
   readonly headers: WireHeaders;
+  /** What counts against every bound: key, value and headers, uncompressed. */
+  readonly bytes: number;
+  /** The last value of a header by that name; undefined where there is none. */
+  lastHeader(name: string): Buffer | null | undefined;
 }
 
 /** Records of one partition, in offset order, fetched under one ownership of it. */
@@ -42,20 +47,11 @@ export interface OutRecord {
   readonly partition?: number;
 }
 
-/** Bytes of a record that count against every bound: key, value and headers, uncompressed. */
-export function sizeOfRecord(record: Pick<InRecord, 'key' | 'value' | 'headers'>): number {
+/** Bytes of a record as they count against every bound: key, value and headers, uncompressed. */
+export function sizeOfRecord(record: Pick<OutRecord, 'key' | 'value' | 'headers'>): number {
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
   for (const [name, value] of record.headers) bytes += name.length + (value?.length ?? 0);
   return bytes;
-}
-
-/** The last value of a header by that name, as the Kafka clients' `lastHeader` has it. */
-export function lastHeader(headers: WireHeaders, name: string): Buffer | null | undefined {
-  for (let i = headers.length - 1; i >= 0; i--) {
-    const header = headers[i];
-    if (header?.[0] === name) return header[1];
-  }
-  return undefined;
 }
 
 /** The name of a partition in maps and messages: `topic[3]`. */

@@ -153,7 +153,6 @@ export class EventPublisher implements EventSink {
 
   async #close(deadlineMs: number): Promise<void> {
     await settledWithin(this.#buffer.whenEmpty(), deadlineMs, this.options.settings.clock);
-    this.#buffer.rejectWaiting();
     await this.#sender.close(CLOSE_PRODUCERS_MS);
   }
 
@@ -169,7 +168,6 @@ export class EventPublisher implements EventSink {
       throw error;
     };
     try {
-      this.#assertOpen(identity);
       const event = this.#encoder.encode(identity, contract, payload, options);
       return isPromise(event) ? event.catch(failed) : event;
     } catch (error) {
@@ -190,7 +188,6 @@ export class EventPublisher implements EventSink {
 
   async #send(event: EncodedEvent): Promise<RecordPosition> {
     const { identity, record, deadlineAt } = event;
-    // Again: it may have been closed while the payload was validated.
     this.#assertOpen(identity);
     return this.#buffer.run(event, () =>
       this.#sender.send(identity.topic, record, deadlineAt - this.options.settings.clock.now()),

@@ -1,9 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
-import {
-  PublishBufferFullError,
-  PublishDeadlineError,
-  PublisherClosedError,
-} from '../kafka-events.errors.js';
+import { PublishBufferFullError, PublishDeadlineError } from '../kafka-events.errors.js';
 import type { ProducerSettings } from '../kafka-events.options.js';
 import { EarliestTimer } from './earliest-timer.js';
 import type { EncodedEvent } from './event-encoder.js';
@@ -67,20 +63,12 @@ export class PublishBuffer {
     });
   }
 
-  /** Resolves when nothing is in the buffer and nothing waits for it. */
+  /** Resolves when nothing is in the buffer, and so nothing waits for room in it either. */
   whenEmpty(): Promise<void> {
-    if (this.#isEmpty()) return Promise.resolve();
+    if (this.#events === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onEmpty.push(resolve);
     });
-  }
-
-  /** Rejects what waits for room. */
-  rejectWaiting(): void {
-    this.#deadlines.disarm();
-    for (const { event, reject } of this.#waiting.splice(0)) {
-      reject(new PublisherClosedError(event.identity));
-    }
   }
 
   async #occupy<T>({ bytes }: EncodedEvent, send: () => Promise<T>): Promise<T> {
@@ -108,13 +96,9 @@ export class PublishBuffer {
       this.#waiting.shift();
       next.start();
     }
-    if (!this.#isEmpty()) return;
+    if (this.#events > 0) return;
     this.#deadlines.disarm();
     for (const notify of this.#onEmpty.splice(0)) notify();
-  }
-
-  #isEmpty(): boolean {
-    return this.#events === 0 && this.#waiting.length === 0;
   }
 
   #expire(): void {

@@ -75,7 +75,10 @@ export class GroupMember implements ConsumerHooks {
     Promise.resolve();
   whenRecords: (batch: RecordBatch) => void = () => undefined;
 
-  constructor(driver: KafkaDriver, config: Partial<ConsumerConfig> & { groupId: string }) {
+  constructor(
+    driver: Pick<KafkaDriver, 'consumer'>,
+    config: Partial<ConsumerConfig> & { groupId: string },
+  ) {
     this.consumer = driver.consumer({
       topics: [],
       sessionTimeoutMs: 6000,

@@ -4,7 +4,32 @@ import type {
   ConsumerHooks,
   OwnedTopicPartition,
 } from '../../lib/kafka/driver.js';
-import { partitionName, type InRecord, type TopicPartition } from '../../lib/kafka/records.js';
+import {
+  partitionName,
+  sizeOfRecord,
+  type InRecord,
+  type TopicPartition,
+  type WireHeaders,
+} from '../../lib/kafka/records.js';
+
+/** What a record is made of; the rest follows. */
+export interface RecordContent {
+  readonly offset: bigint;
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: WireHeaders;
+}
+
+/** A record as a driver would hand it over. */
+export function inRecord(content: Partial<RecordContent>): InRecord {
+  const record = { offset: 0n, timestamp: 0, key: null, value: null, headers: [], ...content };
+  return {
+    ...record,
+    bytes: sizeOfRecord(record),
+    lastHeader: (name) => record.headers.findLast(([each]) => each === name)?.[1],
+  };
+}
 
 /**
  * A model of one partition's log and of the broker's committed offset, for tests of the engine that
@@ -23,15 +48,8 @@ export class ModelPartition implements TopicPartition {
     readonly partition: number,
   ) {}
 
-  append(record: Partial<Omit<InRecord, 'offset'>>, gapAfter = 0): InRecord {
-    const appended: InRecord = {
-      timestamp: 0,
-      key: null,
-      value: Buffer.from('{}'),
-      headers: [],
-      ...record,
-      offset: this.endOffset,
-    };
+  append(record: Partial<RecordContent>, gapAfter = 0): InRecord {
+    const appended = inRecord({ value: Buffer.from('{}'), ...record, offset: this.endOffset });
     this.log.push(appended);
     this.endOffset += 1n + BigInt(gapAfter);
     return appended;

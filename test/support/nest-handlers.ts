@@ -1,6 +1,7 @@
 import { Module, type ModuleMetadata } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer, NestFactory } from '@nestjs/core';
 
+import { inRecord } from './model-kafka.js';
 import { EventContext } from '../../lib/consuming/event-context.js';
 import type { BoundHandler } from '../../lib/consuming/event-handler.js';
 import { discoverHandlers, type DiscoveryScope } from '../../lib/consuming/handler-discovery.js';
@@ -60,7 +61,7 @@ function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSe
 
 /** The context of a first delivery, of a record with nothing in it. */
 export function contextFor(handlerId = 'Handler.handle'): EventContext {
-  const record = { offset: 7n, timestamp: 0, key: null, value: null, headers: [] };
+  const record = inRecord({ offset: 7n });
   return new EventContext({
     envelope: new EventEnvelope({ topic: 'orders', partition: 0 }, record),
     handlerId,

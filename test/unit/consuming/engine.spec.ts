@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { DEAD_LETTER_HEADERS, HEADERS } from '../../../lib/contracts/event-headers.js';
 import { NonRetryableEventError, RetryLaterError } from '../../../lib/kafka-events.errors.js';
-import { lastHeader, type WireHeaders } from '../../../lib/kafka/records.js';
+import type { WireHeaders } from '../../../lib/kafka/records.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -25,6 +25,10 @@ function append(
 ): void {
   const value = Buffer.from(JSON.stringify({ id: eventId }));
   partition.append({ key: Buffer.from(key), headers: headers(eventId, eventType), value });
+}
+
+function lastHeader(headers: WireHeaders, name: string): Buffer | null | undefined {
+  return headers.findLast(([each]) => each === name)?.[1];
 }
 
 function idOf(payload: unknown): string {

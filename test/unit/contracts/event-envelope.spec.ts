@@ -1,18 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { EventEnvelope } from '../../../lib/contracts/event-envelope.js';
-import type { InRecord } from '../../../lib/kafka/records.js';
+import { inRecord, type RecordContent } from '../../support/model-kafka.js';
 
 type Headers = [string, string | Buffer | null][];
 
-function envelope(headers: Headers, over: Partial<InRecord> = {}): EventEnvelope {
+function envelope(headers: Headers, over: Partial<RecordContent> = {}): EventEnvelope {
   const wire = headers.map(
     ([name, value]) => [name, typeof value === 'string' ? Buffer.from(value) : value] as const,
   );
-  const record = { offset: 42n, timestamp: 1_700_000_000_000, key: null, value: null };
+  const record = { offset: 42n, timestamp: 1_700_000_000_000 };
   return new EventEnvelope(
     { topic: 'orders', partition: 3 },
-    { ...record, headers: wire, ...over },
+    inRecord({ ...record, headers: wire, ...over }),
   );
 }
 

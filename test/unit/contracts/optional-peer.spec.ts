@@ -30,7 +30,7 @@ describe('importPeer', () => {
 
   it.each([
     ["Cannot find package 'its-dependency' imported from /app/node_modules/peer/index.js"],
-    ['The database is on fire'],
+    ["The package 'peer' is on fire"],
   ])('throws any other failure on: %s', async (message) => {
     const imported = importPeer('peer', 'Testing', failsWith(message, 'ERR_MODULE_NOT_FOUND'));
     await expect(imported).rejects.not.toBeInstanceOf(MissingPeerError);

@@ -24,7 +24,7 @@ describe('issueAt', () => {
     [['card'], 'must be a number (was "4111-1111 (visa)")', 'must be a number (was "…")'],
     [['lines', 0, 'sku'], 'a.b is not a.b', '… is not …'],
     [['lines', 0, 'sku'], 'axb is no sku', 'axb is no sku'],
-    [['quantity'], '1 is less than 10', '… is less than 10'],
+    [['quantity'], '1 is less than 10 and 21', '… is less than 10 and 21'],
     [['big'], 'must be below 10, got 10', 'must be below …, got …'],
   ])('takes the value at %j out of the message', (path, message, clean) => {
     expect(issueAt(payload, path, message).message).toBe(clean);

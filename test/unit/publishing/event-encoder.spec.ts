@@ -121,6 +121,14 @@ describe('EventEncoder', () => {
     expect(event).toMatchObject({ deadlineMs: 5, deadlineAt: NOW + 5 });
   });
 
+  it('keeps correlation and causation apart', async () => {
+    const caused = await encode(OrderCreated, { orderId: 'o' }, { causationId: 'cause' });
+    expect(textHeaders(caused.record)).toContainEqual(['correlation-id', 'id-1']);
+    const correlated = await encode(OrderCreated, { orderId: 'o' }, { correlationId: 'all' });
+    expect(textHeaders(correlated.record)).toContainEqual(['correlation-id', 'all']);
+    expect(textHeaders(correlated.record).map(([name]) => name)).not.toContain('causation-id');
+  });
+
   it('leaves retention alone: an event of long ago is a record of now', async () => {
     const { record } = await encode(OrderCreated, { orderId: 'o' }, { timestamp: new Date(0) });
     expect(record.timestamp).toBe(NOW);

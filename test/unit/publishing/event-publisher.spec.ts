@@ -18,6 +18,7 @@ import type { ProducerSettings } from '../../../lib/kafka-events.options.js';
 import type { SignalSink } from '../../../lib/observability/observer.js';
 import { EventPublisher } from '../../../lib/publishing/event-publisher.js';
 import { event, type PublishReceipt } from '../../../lib/publishing/publish-options.js';
+import { SendDeadlineError } from '../../../lib/publishing/send-deadline-error.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { ModelTopics } from '../../support/model-producer.js';
 
@@ -231,7 +232,15 @@ describe('EventPublisher.publish', () => {
         cause: { kind: 'retryable' },
       });
       expect(error.message).toContain('within 1000 ms');
+      expect((error.cause as Error).message).toBe('scripted: retryable');
       expect(clock.now()).toBe(new ManualClock().now() + 1_000);
+    });
+
+    it('PublishDeadlineError of a broker that never answered, with where it stood', async () => {
+      const { clock, publisher } = start();
+      const publishing = failure(publisher.publish(OrderCreated, { orderId: 'o' }));
+      await clock.advanceAsync(30_000);
+      expect((await publishing).cause).toBeInstanceOf(SendDeadlineError);
     });
 
     it('PublishDeadlineError while waiting for room', async () => {
@@ -412,12 +421,17 @@ describe('EventPublisher.close', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('refuses an event whose validation outlasted it', async () => {
+  it('refuses an event whose validation it outran', async () => {
     const { topics, publisher } = start();
-    const publishing = failure(publisher.publish(CheckedLater, { orderId: 'a' }));
-    await publisher.close(5_000);
+    const sent = publisher.publish(OrderCreated, { orderId: 'sent' });
+    const publishing = failure(publisher.publish(CheckedLater, { orderId: 'later' }));
+    const closing = publisher.close(5_000);
     expect(await publishing).toBeInstanceOf(PublisherClosedError);
-    expect(topics.sends).toEqual([]);
+    await turn();
+    topics.next().acknowledge();
+    await sent;
+    await closing;
+    expect(topics.keys('test.orders')).toEqual(['sent']);
   });
 
   it('resolves although a producer never closes', async () => {

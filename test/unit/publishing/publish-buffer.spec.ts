@@ -1,10 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import {
-  PublishBufferFullError,
-  PublishDeadlineError,
-  PublisherClosedError,
-} from '../../../lib/kafka-events.errors.js';
+import { PublishBufferFullError, PublishDeadlineError } from '../../../lib/kafka-events.errors.js';
 import type { EncodedEvent } from '../../../lib/publishing/event-encoder.js';
 import { PublishBuffer } from '../../../lib/publishing/publish-buffer.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -165,16 +161,5 @@ describe('PublishBuffer', () => {
     expect(empty).toBe(false);
     await done('b');
     expect(empty).toBe(true);
-  });
-
-  it('rejects what waits when it is told to, not what was started', async () => {
-    const { clock, outcomes, run, buffer } = start({ events: 1 });
-    run('a');
-    run('b');
-    buffer.rejectWaiting();
-    await turn();
-    expect([...outcomes.keys()]).toEqual(['b']);
-    expect(outcomes.get('b')).toBeInstanceOf(PublisherClosedError);
-    expect(clock.pending).toBe(0);
   });
 });

@@ -16,8 +16,8 @@ type Move =
   | { readonly kind: 'acknowledge' }
   /** The oldest send fails, although some partitions have stored their part of it. */
   | { readonly kind: 'fail'; readonly as: DriverErrorKind; readonly stored: readonly boolean[] }
-  /** A request given up long ago reaches the broker after all. */
-  | { readonly kind: 'arrive late'; readonly stored: readonly boolean[] }
+  /** A request given up long ago reaches the broker after all, and may even be answered. */
+  | { readonly kind: 'arrive late'; readonly stored: readonly boolean[]; readonly fails: boolean }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'turn' };
 
@@ -43,7 +43,14 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       stored,
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('arrive late' as const), stored }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('arrive late' as const),
+      stored,
+      fails: fc.boolean(),
+    }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -84,10 +91,12 @@ class Scenario {
         this.current()?.acknowledge();
         break;
       case 'fail':
-        this.current()?.fail(next.as, (record) => next.stored[partitionOf(record)] ?? false);
+        this.current()?.fail(next.as, picked(next.stored));
         break;
       case 'arrive late':
-        this.givenUp()?.store((record) => next.stored[partitionOf(record)] ?? false);
+        if (next.fails) this.givenUp()?.fail('auth', picked(next.stored));
+        else if (next.stored.every(Boolean)) this.givenUp()?.acknowledge();
+        else this.givenUp()?.store(picked(next.stored));
         break;
       case 'wait':
         await this.clock.advanceAsync(next.ms);
@@ -138,6 +147,10 @@ class Scenario {
 
 function partitionOf(record: OutRecord): number {
   return Number(keyOf({ record }).split('-')[0]);
+}
+
+function picked(partitions: readonly boolean[]) {
+  return (record: OutRecord) => partitions[partitionOf(record)] ?? false;
 }
 
 describe('TopicProducer, under any interleaving of answers, failures and deadlines', () => {

@@ -238,6 +238,22 @@ describe('TopicProducer', () => {
     });
   });
 
+  describe('after a refused record', () => {
+    it('makes the requests smaller only for a while', async () => {
+      const { topics, send } = start();
+      topics.onSend = (sent) => {
+        if (sent.keys.includes('culprit')) sent.fail('too-large');
+        else sent.acknowledge();
+      };
+      send('culprit');
+      for (let i = 0; i < 100; i++) send(`${i}`);
+      for (let i = 0; i < 100; i++) await turn();
+      expect(topics.keys()).toHaveLength(100);
+      const others = topics.sends.filter(({ keys }) => !keys.includes('culprit'));
+      expect(others.slice(0, 4).map(({ keys }) => keys.length)).toEqual([1, 2, 3, 4]);
+    });
+  });
+
   describe('deadlines', () => {
     it('rejects in time what is queued, what is in flight and what is backing off', async () => {
       const { clock, topics, outcomes, send } = start();
@@ -312,13 +328,29 @@ describe('TopicProducer', () => {
       await turn();
       expect(topics.sends.map(({ keys }) => keys)).toEqual([['a'], ['a']]);
 
+      hanging.fail('auth');
+      await turn();
+      expect(outcomes.size).toBe(0);
+      expect(topics.next().producer.closed).toBe(false);
+      topics.next().acknowledge();
+      await turn();
+      expect(outcomes.get('a')).toEqual(acknowledged(0));
+      expect(clock.pending).toBe(0);
+    });
+
+    it('takes no notice when a send that was given up is acknowledged after all', async () => {
+      const { clock, topics, outcomes, send } = start();
+      send('a', 3 * SEND_TIMEOUT_MS);
+      await turn();
+      const hanging = topics.next();
+      await clock.advanceAsync(SEND_TIMEOUT_MS + 100);
+      await turn();
       hanging.acknowledge();
       await turn();
       expect(outcomes.size).toBe(0);
       topics.next().acknowledge();
       await turn();
       expect(outcomes.get('a')).toEqual(acknowledged(1));
-      expect(clock.pending).toBe(0);
     });
   });
 
@@ -340,6 +372,17 @@ describe('TopicProducer', () => {
       await turn();
       expect(outcomes.get('c')).toMatchObject({ kind: 'closed' });
       expect(topics.sends).toHaveLength(1);
+    });
+
+    it('sends nothing of what was about to be sent in the same turn', async () => {
+      const { topics, producer, outcomes, send } = start();
+      send('a');
+      await producer.close();
+      await turn();
+      send('b');
+      await turn();
+      expect([...outcomes.keys()]).toEqual(['a', 'b']);
+      expect(topics.sends).toEqual([]);
     });
 
     it('ends a backoff', async () => {

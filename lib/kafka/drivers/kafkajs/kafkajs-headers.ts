@@ -21,6 +21,24 @@ export function toWireHeaders(headers: IHeaders | undefined): WireHeaders {
   return pairs;
 }
 
+/** The last value of a header by that name; undefined where there is none. */
+export function lastHeader(headers: IHeaders | undefined, name: string): Buffer | null | undefined {
+  if (headers === undefined || !Object.hasOwn(headers, name)) return undefined;
+  const value = headers[name];
+  return toBytes(Array.isArray(value) ? value.at(-1) : value);
+}
+
+/** Bytes of names and values together. */
+export function sizeOfHeaders(headers: IHeaders | undefined): number {
+  let bytes = 0;
+  for (const name in headers) {
+    const value = headers[name];
+    const values = Array.isArray(value) ? value : [value];
+    for (const one of values) bytes += name.length + (one?.length ?? 0);
+  }
+  return bytes;
+}
+
 // kafkajs declares no null, but hands one out for a header without a value.
 function toBytes(value: Buffer | string | null | undefined): Buffer | null {
   return typeof value === 'string' ? Buffer.from(value) : (value ?? null);

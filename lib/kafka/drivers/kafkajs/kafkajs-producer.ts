@@ -51,14 +51,14 @@ export class KafkaJsProducer implements ProducerDriver {
   }
 
   async send(topic: string, records: readonly OutRecord[]): Promise<readonly RecordPosition[]> {
-    if (this.closed) throw new DriverError('closed', 'the producer is closed');
+    this.requireOpen();
     if (records.length === 0) return [];
     const turn = this.turn++;
     const messages = records.map((record) => new OutMessage(record, turn));
     try {
       await (this.connected ??= this.producer.connect());
       await this.requireTopic(topic);
-      if (this.closed) throw new DriverError('closed', 'the producer is closed');
+      this.requireOpen();
       const acknowledged = await this.producer.send({
         topic,
         messages,
@@ -68,7 +68,7 @@ export class KafkaJsProducer implements ProducerDriver {
       });
       return positionsOf(topic, messages, acknowledged);
     } catch (error) {
-      if (this.closed) throw new DriverError('closed', 'the producer is closed', { cause: error });
+      this.requireOpen(error);
       throw toDriverError(error, `sending to "${topic}"`, 'producer');
     }
   }
@@ -77,6 +77,10 @@ export class KafkaJsProducer implements ProducerDriver {
     this.closed = true;
     await within(CLOSE_DEADLINE_MS, this.producer.disconnect());
     this.client.abandon();
+  }
+
+  private requireOpen(cause?: unknown): void {
+    if (this.closed) throw new DriverError('closed', 'the producer is closed', { cause });
   }
 
   // kafkajs would take a missing topic for one about to appear, and retry for seconds.

@@ -1,6 +1,6 @@
 import type { Batch, KafkaMessage } from 'kafkajs';
-import type { InRecord, RecordBatch } from '../../records.js';
-import { toWireHeaders } from './kafkajs-headers.js';
+import type { InRecord, RecordBatch, WireHeaders } from '../../records.js';
+import { lastHeader, sizeOfHeaders, toWireHeaders } from './kafkajs-headers.js';
 
 /** A batch that kafkajs fetched, in the engine's terms. */
 export function toRecordBatch(batch: Batch, epoch: number): RecordBatch {
@@ -8,21 +8,43 @@ export function toRecordBatch(batch: Batch, epoch: number): RecordBatch {
     topic: batch.topic,
     partition: batch.partition,
     epoch,
-    records: batch.messages.map(toInRecord),
+    records: batch.messages.map((message) => new FetchedRecord(message)),
     // Of the unfiltered batch: past control records and aborted transactions at its end.
     nextOffset: BigInt(batch.lastOffset()) + 1n,
     highWatermark: BigInt(batch.highWatermark),
   };
 }
 
-function toInRecord(message: KafkaMessage): InRecord {
-  return {
-    offset: BigInt(message.offset),
-    timestamp: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    headers: toWireHeaders(message.headers),
-  };
+/**
+ * A fetched message as it is: what waits in a lane costs no more than kafkajs's own object, and its
+ * headers are put in our form only for those that are looked at.
+ */
+class FetchedRecord implements InRecord {
+  readonly offset: bigint;
+  readonly bytes: number;
+
+  constructor(private readonly message: KafkaMessage) {
+    const { key, value, headers } = message;
+    this.offset = BigInt(message.offset);
+    this.bytes = (key?.length ?? 0) + (value?.length ?? 0) + sizeOfHeaders(headers);
+  }
+
+  get timestamp(): number {
+    return Number(this.message.timestamp);
+  }
+  get key(): Buffer | null {
+    return this.message.key;
+  }
+  get value(): Buffer | null {
+    return this.message.value;
+  }
+  get headers(): WireHeaders {
+    return toWireHeaders(this.message.headers);
+  }
+
+  lastHeader(name: string): Buffer | null | undefined {
+    return lastHeader(this.message.headers, name);
+  }
 }
 
 /**

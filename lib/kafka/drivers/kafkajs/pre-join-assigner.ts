@@ -59,18 +59,22 @@ function observeCluster(cluster: Cluster, observer: MembershipObserver): void {
     const broker = await findBroker(node);
     if (!observed.has(broker)) {
       observed.add(broker);
-      // Typed as text, but a number where the cluster looks for the coordinator.
-      observeFetches(broker, `${node.nodeId}`, observer);
+      observeFetches(broker, node.nodeId, observer);
       observeMembership(broker, observer);
     }
     return broker;
   };
 }
 
-function observeFetches(broker: Broker, nodeId: string, observer: MembershipObserver): void {
+// kafkajs types the id as text, but looks for the coordinator with a number.
+function observeFetches(
+  broker: Broker,
+  nodeId: string | number,
+  observer: MembershipObserver,
+): void {
   const fetch = broker.fetch.bind(broker);
   broker.fetch = (request) =>
-    observer.fetch(nodeId, async () => (await fetch(request)) as FetchAnswer);
+    observer.fetch(String(nodeId), async () => (await fetch(request)) as FetchAnswer);
 }
 
 /** The part of kafkajs's broker that its types leave out. */

@@ -99,7 +99,7 @@ describe('KafkaJsConsumer', () => {
       one.answer(staleMetadata());
       await eventually(() => member.told.filter(({ what }) => what === 'assigned').length === 6);
       expect(cluster.generation).toBe(3);
-    expect(member.told.filter(({ what }) => what === 'revoking')).toHaveLength(3);
+      expect(member.told.filter(({ what }) => what === 'revoking')).toHaveLength(3);
 
       const after = heldFetch(cluster, 2);
       heartbeat.release(undefined);

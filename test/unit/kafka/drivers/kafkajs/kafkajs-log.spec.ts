@@ -22,8 +22,8 @@ describe('the log of kafkajs', () => {
   });
 
   it('never shows a password, wherever it stands', () => {
-    const circular: Record<string, unknown> = { note: 'hunter2' };
-    circular['self'] = circular;
+    const circular: { note: string; self?: unknown } = { note: 'hunter2' };
+    circular.self = circular;
     const line = logged(logLevel.ERROR, 'refused hunter2', {
       error: new Error('hunter2 is wrong'),
       sasl: { username: 'me', password: 'x' },
