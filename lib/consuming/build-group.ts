@@ -57,8 +57,8 @@ export function buildGroup(
     driver: driver.consumer({ ...group, topics: [...topics.keys()] }),
     topics,
     pipeline: buildPipeline(group, claims, running, around),
-    dispatch: (route, delivery) => {
-      dispatcher.enqueue(route, delivery);
+    dispatch: (delivery) => {
+      dispatcher.enqueue(delivery);
     },
     pump: () => {
       dispatcher.pump();

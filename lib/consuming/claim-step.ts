@@ -1,23 +1,25 @@
 import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
-import type { Claims, ClaimResult, HeldClaim } from '../idempotency/claims.js';
+import type { ClaimResult, Claims, HeldClaim } from '../idempotency/claims.js';
 import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
 import type { HandlerCourse } from './handler-course.js';
 
-/** A record's claim; null where the handler runs without one. */
+/** A record's claim, or what there is instead of it. */
 export type Claimed =
-  | { readonly kind: 'claimed'; readonly claim: HeldClaim | null }
-  | { readonly kind: 'duplicate' }
+  | HeldClaim
+  /** The handler runs without a claim. */
+  | { readonly status: 'unclaimed' }
+  | { readonly status: 'duplicate' }
   /** Somebody else is at it, or the store is away: claim again after the wait. */
-  | { readonly kind: 'wait'; readonly until: Promise<void> };
+  | { readonly status: 'wait'; readonly until: Promise<void> };
 
 /** How a completion ended: `unmarked` when the store stayed away longer than the claim can be ours. */
 export type Completed = 'marked' | 'unmarked';
 
-const WITHOUT_CLAIM: Claimed = { kind: 'claimed', claim: null };
-const DUPLICATE: Claimed = { kind: 'duplicate' };
+const UNCLAIMED: Claimed = { status: 'unclaimed' };
+const DUPLICATE: Claimed = { status: 'duplicate' };
 
 /** Retry topics and replays raise it; a record from its original topic has this one. */
 const ORIGINAL_LEVEL = 0;
@@ -38,7 +40,7 @@ export class ClaimStep {
   ) {}
 
   take(course: HandlerCourse): MaybePromise<Claimed> {
-    if (course.runtime.handler.settings.idempotency === null) return WITHOUT_CLAIM;
+    if (course.runtime.handler.settings.idempotency === null) return UNCLAIMED;
     try {
       const result = this.claims.claim(course.key, ORIGINAL_LEVEL);
       return isPromise(result)
@@ -87,11 +89,11 @@ export class ClaimStep {
     course.setbacks = 0;
     switch (answer.status) {
       case 'claimed':
-        course.attempts = Math.max(course.attempts, answer.claim.attempts);
-        return { kind: 'claimed', claim: answer.claim };
+        course.attempts = Math.max(course.attempts, answer.attempts);
+        return answer;
       case 'in-progress':
         this.signals.emit('leaseWait', { ...course.ref, leaseMs: answer.leaseMs });
-        return { kind: 'wait', until: this.#untilFree(course, answer.leaseMs) };
+        return { status: 'wait', until: this.#untilFree(course, answer.leaseMs) };
       default:
         this.signals.emit('duplicate', { ...course.ref, state: answer.status });
         return DUPLICATE;
@@ -115,9 +117,9 @@ export class ClaimStep {
     this.signals.emit('storeFailed', { groupId, operation: 'claim', error });
     if (onStoreError === 'process') {
       this.signals.emit('handledWithoutDedup', course.ref);
-      return WITHOUT_CLAIM;
+      return UNCLAIMED;
     }
-    return { kind: 'wait', until: course.partition.sleep(backoffMs(++course.setbacks)) };
+    return { status: 'wait', until: course.partition.sleep(backoffMs(++course.setbacks)) };
   }
 
   #marked(course: HandlerCourse, ours: boolean): Completed {

@@ -1,14 +1,15 @@
-import type { EventContract } from '../contracts/event-contract.js';
 import type { EventEnvelope } from '../contracts/event-envelope.js';
 import type { RecordRef } from '../observability/observer.js';
 import type { ConsumedRecord } from './consumed-record.js';
+import type { Route } from './event-router.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 
 /** A record that is ours to handle, with the handlers it goes to. */
 export interface Delivery {
+  readonly kind: 'deliver';
   readonly record: ConsumedRecord;
   readonly envelope: EventEnvelope;
-  readonly contract: EventContract;
+  readonly route: Route;
   /** One or more. */
   readonly handlers: readonly HandlerRuntime[];
 }

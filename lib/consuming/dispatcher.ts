@@ -26,8 +26,8 @@ export class Dispatcher {
   }
 
   /** Takes a record that is ready to start. */
-  enqueue(route: Route, delivery: Delivery): void {
-    this.#queueOf.get(route)?.push(delivery);
+  enqueue(delivery: Delivery): void {
+    this.#queueOf.get(delivery.route)?.push(delivery);
     this.pump();
   }
 

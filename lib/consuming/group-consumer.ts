@@ -13,7 +13,7 @@ import type { SignalSink } from '../observability/observer.js';
 import type { BufferBudget } from './buffer-budget.js';
 import { ConsumedRecord } from './consumed-record.js';
 import { recordRef, type Delivery } from './delivery.js';
-import type { Route, TopicRoutes } from './event-router.js';
+import type { TopicRoutes } from './event-router.js';
 import { FlowControl } from './flow-control.js';
 import type { Ordering } from './handler-options.js';
 import { OffsetCommitter } from './offset-committer.js';
@@ -35,7 +35,7 @@ export interface GroupConsumerParts {
   readonly topics: ReadonlyMap<string, ConsumedTopic>;
   readonly pipeline: RecordPipeline;
   /** Queues a record until its handlers have tickets; `pump` looks again. */
-  readonly dispatch: (route: Route, delivery: Delivery) => void;
+  readonly dispatch: (delivery: Delivery) => void;
   readonly pump: () => void;
   readonly running: RunningHandlers;
   readonly budget: BufferBudget;
@@ -213,7 +213,7 @@ export class GroupConsumer implements ConsumerHooks {
       if (topic === undefined) return;
       const opened = pipeline.open(next, topic.routes);
       if (opened.kind === 'deliver') {
-        dispatch(opened.route, opened.delivery);
+        dispatch(opened);
         return;
       }
       if (opened.kind === 'dead-letter') {

@@ -52,7 +52,7 @@ export class HandleStep {
     const { delivery } = course;
     course.payload = undefined;
     try {
-      const reading = readPayload(delivery.contract, delivery.record.record);
+      const reading = readPayload(delivery.route.contract, delivery.record.record);
       return isPromise(reading)
         ? reading.then((payload) => this.#invoke(course, context, payload), unreadable)
         : this.#invoke(course, context, reading);

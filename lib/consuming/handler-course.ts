@@ -26,7 +26,7 @@ export class HandlerCourse {
     /** Of the claim. */
     readonly key: string,
   ) {
-    const { record, envelope, contract } = delivery;
+    const { record, envelope, route } = delivery;
     this.ref = {
       groupId,
       topic: record.partition.topic,
@@ -34,7 +34,7 @@ export class HandlerCourse {
       offset: record.offset,
       handlerId: runtime.id,
       eventId: envelope.eventId,
-      eventType: contract.eventType,
+      eventType: route.contract.eventType,
     };
   }
 

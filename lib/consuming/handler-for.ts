@@ -38,10 +38,15 @@ type CanHandle<Args extends readonly unknown[], Payload> = [
 
 type Accepts<Parameter, Payload> = [Payload] extends [Parameter]
   ? true
-  : AcceptsProperty<Parameter, PayloadOf<NonNullable<Payload>>>;
+  : AcceptsProperty<
+      Parameter,
+      PayloadOf<NonNullable<Payload>>,
+      null extends Payload ? undefined : never
+    >;
 
-type AcceptsProperty<Parameter, Properties> = true extends {
-  [K in keyof Properties]-?: [Properties[K]] extends [Parameter] ? true : false;
+/** `OfNull` is what a property of a tombstone reads as. */
+type AcceptsProperty<Parameter, Properties, OfNull> = true extends {
+  [K in keyof Properties]-?: [Properties[K] | OfNull] extends [Parameter] ? true : false;
 }[keyof Properties]
   ? true
   : false;

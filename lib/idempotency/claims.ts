@@ -12,16 +12,21 @@ import type {
 } from './idempotency-store.js';
 
 /** A claim we hold. */
-export interface HeldClaim {
-  readonly key: string;
-  readonly token: string;
-  readonly attempts: number;
+export class HeldClaim {
+  readonly status = 'claimed';
+  /** Called when the claim ends; made by the first who waits. */
+  waiters: (() => void)[] | null = null;
+
+  constructor(
+    readonly key: string,
+    readonly token: string,
+    /** That failed before. */
+    readonly attempts: number,
+  ) {}
 }
 
-/** A store's answer with the claim itself where it is ours. */
-export type ClaimResult =
-  | { readonly status: 'claimed'; readonly claim: HeldClaim }
-  | Exclude<ClaimAnswer, { status: 'claimed' }>;
+/** A store's answer, with the claim itself where it is ours. */
+export type ClaimResult = HeldClaim | Exclude<ClaimAnswer, { status: 'claimed' }>;
 
 export interface ClaimsOptions {
   /** Of every claim; renewed every third of it while the claim is held. */
@@ -40,7 +45,7 @@ export interface ClaimsOptions {
  * Errors of the store reach the caller as they are.
  */
 export class Claims {
-  readonly #held = new Map<string, { readonly claim: HeldClaim; waiters: (() => void)[] | null }>();
+  readonly #held = new Map<string, HeldClaim>();
   readonly #claim: (request: ClaimRequest) => MaybePromise<ClaimAnswer | undefined>;
   readonly #complete: (completion: Completion) => MaybePromise<boolean | undefined>;
   readonly #release: (release: Release) => MaybePromise<unknown>;
@@ -139,24 +144,23 @@ export class Claims {
     if (answer === undefined)
       throw new Error(`the store "${this.store.name}" left a claim unanswered`);
     if (answer.status !== 'claimed') return answer;
-    const claim: HeldClaim = { key, token, attempts: answer.attempts };
-    this.#held.set(key, { claim, waiters: null });
+    const claim = new HeldClaim(key, token, answer.attempts);
+    this.#held.set(key, claim);
     this.#renewal ??= this.options.clock.setTimeout(() => {
       void this.#renew();
     }, this.options.leaseMs / 3);
-    return { status: 'claimed', claim };
+    return claim;
   }
 
   #forget(claim: HeldClaim): void {
-    const held = this.#held.get(claim.key);
-    if (held?.claim.token !== claim.token) return;
-    this.#held.delete(claim.key);
-    for (const waiter of held.waiters ?? []) waiter();
+    if (this.#held.get(claim.key) === claim) this.#held.delete(claim.key);
+    if (claim.waiters === null) return;
+    for (const waiter of claim.waiters) waiter();
   }
 
   async #renew(): Promise<void> {
     const { leaseMs, clock, onStoreError } = this.options;
-    const renewals = [...this.#held.values()].map(({ claim: { key, token } }) => ({
+    const renewals = [...this.#held.values()].map(({ key, token }) => ({
       key,
       token,
       leaseMs,

@@ -136,6 +136,11 @@ export class Legal {
     return order;
   }
 
+  @EventHandler(OrderCreated, { tombstones: true })
+  propertyOfTombstone(@Payload('orderId') orderId?: string): unknown {
+    return orderId;
+  }
+
   @EventHandler(OrderCreated)
   cautious(@Payload() order: OrderCreated | null): unknown {
     return order;
@@ -188,6 +193,12 @@ export class Illegal {
   @EventHandler(OrderCreated, { tombstones: true })
   tombstone(@Payload() order: OrderCreated): unknown {
     return order;
+  }
+
+  // @ts-expect-error a tombstone has no properties
+  @EventHandler(OrderCreated, { tombstones: true })
+  propertyOfTombstone(@Payload('orderId') orderId: string): unknown {
+    return orderId;
   }
 
   // @ts-expect-error an option is misspelt

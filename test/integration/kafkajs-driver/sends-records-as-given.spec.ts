@@ -112,8 +112,10 @@ describeRealKafka('a producer of the kafkajs driver', (brokers) => {
   });
 
   it('refuses a topic that is not there, quickly', async () => {
+    const patient = driverFor(brokers, { retryInitialDelayMs: 1000 }).producer();
+    onCleanup(() => patient.close());
     const startedAt = performance.now();
-    await expect(producer().send(uniqueName('missing'), [textRecord('x')])).rejects.toMatchObject({
+    await expect(patient.send(uniqueName('missing'), [textRecord('x')])).rejects.toMatchObject({
       name: 'DriverError',
       kind: 'unknown-topic',
     });

@@ -4,7 +4,7 @@ import { DriverError } from '../../../kafka-events.errors.js';
 import type { ConnectionSettings } from '../../connection.js';
 import type { AdminDriver, DriverLog, TopicDescription, TopicSpec } from '../../driver.js';
 import { createKafkaJsClient, retryOptions, type KafkaJsClient } from './kafkajs-client.js';
-import { isExistingTopic, isUnknownTopic, toDriverError } from './kafkajs-errors.js';
+import { isUnknownTopic, toDriverError } from './kafkajs-errors.js';
 import { within } from './within.js';
 
 const CLOSE_DEADLINE_MS = 5000;
@@ -52,24 +52,21 @@ export class KafkaJsAdmin implements AdminDriver {
     this.client.abandon();
   }
 
+  // Of one topic alone: kafkajs then takes "exists already" for an answer.
   private async create({ topic, partitions, config = {} }: TopicSpec): Promise<void> {
-    try {
-      await this.admin.createTopics({
-        topics: [
-          {
-            topic,
-            numPartitions: partitions,
-            replicationFactor: BROKER_DEFAULT,
-            configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-          },
-        ],
-        // kafkajs's own waiting fails on the moment in which a broker has not heard of the topic.
-        waitForLeaders: false,
-        timeout: this.connection.requestTimeoutMs,
-      });
-    } catch (error) {
-      if (!isExistingTopic(error)) throw error;
-    }
+    await this.admin.createTopics({
+      topics: [
+        {
+          topic,
+          numPartitions: partitions,
+          replicationFactor: BROKER_DEFAULT,
+          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+        },
+      ],
+      // kafkajs's own waiting fails in the moment in which a broker has not heard of the topic.
+      waitForLeaders: false,
+      timeout: this.connection.requestTimeoutMs,
+    });
   }
 
   private async waitFor(topic: string): Promise<void> {

@@ -22,11 +22,6 @@ export function isUnknownTopic(error: unknown): boolean {
   return causesOf(error).some(({ type }) => type === 'UNKNOWN_TOPIC_OR_PARTITION');
 }
 
-/** True when a topic was not created because there is one already. */
-export function isExistingTopic(error: unknown): boolean {
-  return causesOf(error).some(({ type }) => type === 'TOPIC_ALREADY_EXISTS');
-}
-
 const COORDINATION_PENDING: readonly unknown[] = [
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',

@@ -1,0 +1,25 @@
+/**
+ * The story in numbers, for each of its two halves. Spelled out here and nowhere else: the summary
+ * holds them against what lies in the topics.
+ */
+export const HALVES = 2;
+
+export const HALF = {
+  orders: 500,
+  /** Orders, among those, whose payment fails twice and then goes through. */
+  flakyPayments: 10,
+  /** Orders, among those, whose payment never goes through. */
+  failingPayments: 5,
+  /** Of all orders 5 %, those with failing payments among them: sent again byte for byte. */
+  duplicates: 25,
+  brokenJson: 5,
+  wrongSchema: 5,
+  unknownVersion: 5,
+  /** Good orders from a producer that gives its records no id. */
+  withoutId: 10,
+} as const;
+
+/** How often `what` happens in the whole story. */
+export function inAll(what: keyof typeof HALF): number {
+  return HALVES * HALF[what];
+}

@@ -1,0 +1,189 @@
+/**
+ * A service to be killed: it freezes at a chosen point of a record's way and says so. Nothing in the
+ * product knows of these points; they are where its ports are called.
+ *
+ * Lines on stdin: `run <setup as JSON>` boots the service, `stop` closes it and ends the process.
+ */
+import { appendFileSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { IsBoolean } from 'class-validator';
+import {
+  DomainEvent,
+  EventContext,
+  EventHandler,
+  KafkaEventsModule,
+  NonRetryableEventError,
+  type Completion,
+  type ConsumerDriver,
+  type IdempotencyStore,
+  type KafkaDriver,
+  type ProducerDriver,
+} from '../../lib/index.js';
+import { kafkaJsDriver } from '../../lib/kafka/drivers/kafkajs/kafkajs-driver.js';
+import { quickOptions } from '../support/nest-app.js';
+import { RemoteStore } from '../support/remote-store.js';
+
+export type CrashPoint =
+  | 'after the claim'
+  | 'in the handler'
+  | 'after the handler, before complete'
+  | 'after complete, before settle'
+  | 'before the commit'
+  | 'during the commit'
+  | 'after the commit, unheard'
+  | 'after the DLQ acknowledgement';
+
+export interface CrashSetup {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly groupId: string;
+  readonly storePort: number;
+  /** File that effects are appended to. */
+  readonly journal: string;
+  readonly sessionTimeoutMs: number;
+  /** Freeze when the point is reached for the `at`th time; null runs to the end. */
+  readonly crash: { readonly point: CrashPoint; readonly at: number } | null;
+}
+
+@DomainEvent({ type: 'order.created', version: 1, topic: 'orders', key: () => 'unused' })
+class OrderCreated {
+  @IsBoolean() poison!: boolean;
+}
+
+/** Counts down to the chosen point, then stops the whole process in mid-instruction. */
+class Crash {
+  #left: number;
+
+  constructor(private readonly chosen: CrashSetup['crash']) {
+    this.#left = chosen?.at ?? 0;
+  }
+
+  reach(point: CrashPoint, times = 1): void {
+    if (this.chosen?.point !== point) return;
+    this.#left -= times;
+    if (this.#left > 0) return;
+    writeSync(process.stdout.fd, 'at the point\n');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  }
+}
+
+function crashingStore(store: IdempotencyStore, crash: Crash): IdempotencyStore {
+  return {
+    name: store.name,
+    inProcess: false,
+    claim: async (requests) => {
+      const answers = await store.claim(requests);
+      const claimed = answers.filter(({ status }) => status === 'claimed');
+      crash.reach('after the claim', claimed.length);
+      return answers;
+    },
+    complete: async (completions: readonly Completion[]) => {
+      crash.reach('after the handler, before complete', completions.length);
+      const answers = await store.complete(completions);
+      crash.reach('after complete, before settle', completions.length);
+      return answers;
+    },
+    release: (releases) => store.release(releases),
+    renew: (renewals) => store.renew(renewals),
+    close: () => store.close?.(),
+  };
+}
+
+function crashingDriver(driver: KafkaDriver, crash: Crash): KafkaDriver {
+  return {
+    name: driver.name,
+    consumer: (config) => crashingConsumer(driver.consumer(config), crash),
+    producer: () => crashingProducer(driver.producer(), crash),
+    admin: () => driver.admin(),
+  };
+}
+
+function crashingConsumer(consumer: ConsumerDriver, crash: Crash): ConsumerDriver {
+  return {
+    start: (hooks) => consumer.start(hooks),
+    pause: (partition) => {
+      consumer.pause(partition);
+    },
+    resume: (partition) => {
+      consumer.resume(partition);
+    },
+    commit: async (items) => {
+      crash.reach('before the commit');
+      const committing = consumer.commit(items);
+      setImmediate(() => {
+        crash.reach('during the commit');
+      });
+      const committed = await committing;
+      crash.reach('after the commit, unheard');
+      return committed;
+    },
+    quiesce: () => {
+      consumer.quiesce();
+    },
+    stop: (deadlineMs) => consumer.stop(deadlineMs),
+  };
+}
+
+function crashingProducer(producer: ProducerDriver, crash: Crash): ProducerDriver {
+  return {
+    send: async (topic, records) => {
+      const positions = await producer.send(topic, records);
+      if (topic.endsWith('.dlq')) crash.reach('after the DLQ acknowledgement', records.length);
+      return positions;
+    },
+    close: () => producer.close(),
+  };
+}
+
+async function runService(setup: CrashSetup): Promise<INestApplicationContext> {
+  const crash = new Crash(setup.crash);
+  const { brokers, groupId, topic, journal, sessionTimeoutMs } = setup;
+
+  class Orders {
+    @EventHandler(OrderCreated)
+    async handle(@Payload() { poison }: OrderCreated, @Ctx() event: EventContext): Promise<void> {
+      await sleep(5);
+      if (poison) throw new NonRetryableEventError('poison');
+      appendFileSync(journal, `effect ${event.eventId}\n`);
+      crash.reach('in the handler');
+    }
+  }
+
+  const options = quickOptions(brokers, groupId, topic, {
+    consumer: { sessionTimeoutMs, revokeDrainMs: sessionTimeoutMs / 3, commitIntervalMs: 20 },
+    idempotency: { store: crashingStore(await RemoteStore.connect(setup.storePort), crash) },
+    driver: (connection) =>
+      crashingDriver(
+        kafkaJsDriver(connection, () => undefined),
+        crash,
+      ),
+  });
+
+  @Module({ imports: [KafkaEventsModule.forRoot(options)], providers: [Orders] })
+  class ServiceModule {}
+  return NestFactory.createApplicationContext(ServiceModule, { logger: ['error', 'warn'] });
+}
+
+let service: INestApplicationContext | undefined;
+
+async function obey(line: string): Promise<void> {
+  if (line.startsWith('run ')) {
+    service = await runService(JSON.parse(line.slice('run '.length)) as CrashSetup);
+  }
+  if (line === 'stop') {
+    await service?.close();
+    process.exit(0);
+  }
+}
+
+createInterface({ input: process.stdin }).on('line', (line) => {
+  obey(line).catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+});
+console.log('loaded');

@@ -1,0 +1,177 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from '@jest/globals';
+import type { OutRecord } from '../../lib/kafka/records.js';
+import { MemoryIdempotencyStore } from '../../lib/idempotency/memory-idempotency-store.js';
+import { TestProcess } from '../support/child-process.js';
+import { onCleanup } from '../support/cleanup.js';
+import { committedToTheEnd, createEventTopic, eventRecord } from '../support/event-topic.js';
+import { headerOf, readWithKcat } from '../support/kcat.js';
+import { driverFor, produce } from '../support/kafka-driver.js';
+import { describeRealKafka } from '../support/real-kafka.js';
+import { serveStore } from '../support/remote-store.js';
+import { uniqueName } from '../support/unique-topic.js';
+import type { CrashPoint, CrashSetup } from './loses-nothing-when-killed.child.js';
+
+const SERVICE = 'test/integration/loses-nothing-when-killed.child.ts';
+
+const PARTITIONS = 3;
+const KEYS = 10;
+const EVENTS = 120;
+/** Every so many-th event is poison. */
+const POISON = 10;
+const SESSION_TIMEOUT_MS = 3000;
+
+/** Where the service dies, and the how-many-th time that it gets there. */
+const CRASHES: Readonly<Record<CrashPoint, number>> = {
+  'after the claim': 40,
+  'in the handler': 40,
+  'after the handler, before complete': 40,
+  'after complete, before settle': 40,
+  'before the commit': 3,
+  'during the commit': 3,
+  'after the commit, unheard': 3,
+  'after the DLQ acknowledgement': 4,
+};
+
+const EVENT_IDS = Array.from({ length: EVENTS }, (_, i) => `event-${i}`);
+const POISON_IDS = EVENT_IDS.filter((_, i) => i % POISON === POISON - 1);
+const HEALTHY_IDS = EVENT_IDS.filter((id) => !POISON_IDS.includes(id));
+
+interface CrashReport {
+  /** Effects when the process was dead. */
+  readonly effectsBefore: number;
+  /** Events without an effect, or without a dead letter where they are poison. */
+  readonly lost: number;
+  readonly repeatedAfterComplete: number;
+  readonly repeatedBeforeComplete: number;
+  readonly deadLettersRepeated: number;
+}
+
+describeRealKafka('a service that is killed', (brokers) => {
+  const driver = driverFor(brokers);
+  const reports = new Map<string, CrashReport>();
+
+  // Side by side: a run spends most of its time waiting for the dead member's session to end.
+  beforeAll(async () => {
+    const crashes = Object.entries(CRASHES) as [CrashPoint, number][];
+    await Promise.all(
+      crashes.map(async ([point, at]) => {
+        reports.set(point, await crashAndRecover(point, at));
+      }),
+    );
+  }, 60_000);
+
+  async function crashAndRecover(point: CrashPoint, at: number): Promise<CrashReport> {
+    const topic = await createEventTopic(brokers, PARTITIONS);
+    const journal = await Journal.create();
+    const store = await serveStore(new MemoryIdempotencyStore(), ({ key }) => {
+      journal.add(`complete ${key.split('\0').at(-1) ?? ''}`);
+    });
+    await produce(driver, topic, EVENT_IDS.map(orderRecord));
+    const setup = {
+      ...{ brokers, topic, groupId: uniqueName('group'), storePort: store.port },
+      ...{ journal: journal.file, sessionTimeoutMs: SESSION_TIMEOUT_MS },
+    };
+
+    const [victim, heir] = [TestProcess.start(SERVICE), TestProcess.start(SERVICE)];
+    run(victim, { ...setup, crash: { point, at } });
+    await victim.waitForLine('at the point');
+    await victim.kill();
+    await store.idle();
+    const effectsBefore = journal.effects.length;
+
+    run(heir, { ...setup, crash: null });
+    await committedToTheEnd(brokers, setup.groupId, topic);
+    heir.send('stop');
+    expect(await heir.waitForExit()).toBe(0);
+    return { effectsBefore, ...journal.judge(await deadLetters(topic)) };
+  }
+
+  /** Event ids of all dead letters of a topic. */
+  async function deadLetters(topic: string): Promise<string[]> {
+    const letters = await readWithKcat(brokers, `${topic}.dlq`);
+    return letters.map((letter) => headerOf(letter, 'event-id') ?? '');
+  }
+
+  it.each(Object.keys(CRASHES))('%s: nothing is lost, nothing completed runs again', (point) => {
+    const report = reports.get(point);
+    process.stdout.write(`killed ${point}: ${JSON.stringify(report)}\n`);
+    expect(report).toMatchObject({ lost: 0, repeatedAfterComplete: 0 });
+    // In mid-stream: something was done, and something was left to do.
+    expect(report?.effectsBefore).toBeGreaterThan(0);
+    expect(report?.effectsBefore).toBeLessThan(HEALTHY_IDS.length);
+    // What ran and was not completed yet: at most one record of each key.
+    expect(report?.repeatedBeforeComplete).toBeLessThanOrEqual(KEYS);
+    expect(report?.deadLettersRepeated).toBeLessThanOrEqual(KEYS);
+  });
+});
+
+function orderRecord(id: string, i: number): OutRecord {
+  const key = i % KEYS;
+  const payload = { poison: POISON_IDS.includes(id) };
+  const [type, partition] = ['order.created.v1', key % PARTITIONS];
+  return eventRecord({ id, type, key: `order-${key}`, payload, partition });
+}
+
+function run(service: TestProcess, setup: CrashSetup): void {
+  service.send(`run ${JSON.stringify(setup)}`);
+}
+
+/**
+ * What happened, in order and beyond any crash: the services append their effects, the store the
+ * completions, each before the next step can be taken.
+ */
+class Journal {
+  private constructor(readonly file: string) {}
+
+  static async create(): Promise<Journal> {
+    const directory = await mkdtemp(join(tmpdir(), 'journal-'));
+    onCleanup(() => rm(directory, { recursive: true }));
+    const journal = new Journal(join(directory, 'journal'));
+    journal.add('begin');
+    return journal;
+  }
+
+  add(line: string): void {
+    appendFileSync(this.file, `${line}\n`);
+  }
+
+  get effects(): string[] {
+    return this.#lines.flatMap(([what, id]) => (what === 'effect' && id !== undefined ? [id] : []));
+  }
+
+  judge(deadLetters: readonly string[]): Omit<CrashReport, 'effectsBefore'> {
+    const completed = new Set<string>();
+    const effected = new Set<string>();
+    let repeatedAfterComplete = 0;
+    let repeatedBeforeComplete = 0;
+    for (const [what, id = ''] of this.#lines) {
+      if (what === 'complete') completed.add(id);
+      if (what !== 'effect') continue;
+      if (completed.has(id)) repeatedAfterComplete++;
+      else if (effected.has(id)) repeatedBeforeComplete++;
+      effected.add(id);
+    }
+    const lost = [
+      ...HEALTHY_IDS.filter((id) => !effected.has(id)),
+      ...POISON_IDS.filter((id) => !deadLetters.includes(id)),
+    ];
+    return {
+      lost: lost.length,
+      repeatedAfterComplete,
+      repeatedBeforeComplete,
+      deadLettersRepeated: deadLetters.length - new Set(deadLetters).size,
+    };
+  }
+
+  get #lines(): string[][] {
+    const text = readFileSync(this.file, 'utf8');
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' '));
+  }
+}
