@@ -133,7 +133,10 @@ export interface PublishReceipt {
   readonly offset: string | null;
 }
 
-/** Thrown where a payload gives no usable key or cannot be encoded; `publish` wraps it in {@link InvalidEventError}. */
+/**
+ * Thrown where a payload breaks its event's contract, gives no usable key or cannot be encoded.
+ * `publish` wraps it in {@link InvalidEventError}; a consumed record is dead-lettered for it.
+ */
 export class InvalidPayloadError extends KafkaEventsError {
   constructor(
     readonly issues: readonly PayloadIssue[],

@@ -13,9 +13,9 @@ export interface ConsumerOptions {
   readonly groupId?: string;
   /** Default 30 s. Also the lease of a claim. */
   readonly sessionTimeoutMs?: number;
-  /** Default 60 s. */
+  /** At least the session timeout. Default 60 s, or a longer session's timeout. */
   readonly rebalanceTimeoutMs?: number;
-  /** Default 3 s; at most a third of the session timeout. */
+  /** At most a third of the session timeout. Default 3 s, or a third of a shorter session. */
   readonly heartbeatIntervalMs?: number;
   /** Bytes fetched per partition and request. Default 1 MiB. */
   readonly maxBytesPerPartition?: number;
@@ -29,7 +29,10 @@ export interface ConsumerOptions {
   readonly maxBufferedBytes?: number;
   /** Handlers of one group running at once in this process. Default: no limit beyond their own. */
   readonly maxConcurrency?: number;
-  /** How long running handlers may finish before a rejoin. Default 10 s; at most a third of the session. */
+  /**
+   * How long running handlers may finish before a rejoin; at most a third of the session. Default
+   * 10 s, or that third where it is shorter.
+   */
   readonly revokeDrainMs?: number;
 }
 

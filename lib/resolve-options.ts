@@ -1,78 +1,104 @@
 import { systemClock } from './contracts/clock.js';
-import { DEFAULT_RETRY } from './failure/retry-policy.js';
-import { MemoryIdempotencyStore } from './idempotency/memory-idempotency-store.js';
+import type { EventHandlerOverrides } from './consuming/handler-options.js';
+import type { ConnectionSettings } from './kafka/connection.js';
+import type { KafkaDriver } from './kafka/driver.js';
 import type { KafkaEventsOptions, KafkaEventsSettings } from './kafka-events.options.js';
+import { readConnection } from './options/connection-options.js';
+import { readConsumer } from './options/consumer-options.js';
+import { readDeadLetter } from './options/dead-letter-options.js';
+import { DEFAULTS } from './options/defaults.js';
+import { readEnvironment, type Environment } from './options/environment.js';
+import { readHandler, readRetry } from './options/handler-overrides.js';
+import { readIdempotency } from './options/idempotency-options.js';
+import { OptionProblems } from './options/option-problems.js';
+import { COUNT, DRAIN_MS } from './options/option-ranges.js';
+import { hasMethods, isObject, OptionSection } from './options/option-section.js';
+import { readProducer } from './options/producer-options.js';
 
-// Stand-in of the Nest edge until the options engineer's file is here.
+type Root = OptionSection<KafkaEventsOptions>;
+type DriverFactory = (connection: ConnectionSettings) => KafkaDriver;
+
+/**
+ * Checks the module's options and fills in environment and defaults, in this order of precedence.
+ *
+ * The caller's objects are neither changed nor kept, apart from stores, observers, functions and TLS
+ * options, which are used as they are.
+ *
+ * @param defaultDriver used where `options.driver` is absent.
+ * @throws InvalidOptionsError listing every problem; none holds a secret.
+ */
 export function resolveOptions(
   options: KafkaEventsOptions,
-  env: Readonly<Record<string, string | undefined>>,
+  env: NodeJS.ProcessEnv,
+  defaultDriver?: DriverFactory,
 ): KafkaEventsSettings {
-  const clock = options.clock ?? systemClock;
+  const problems = new OptionProblems();
+  const root: Root = new OptionSection<KafkaEventsOptions>(problems, '', options);
+  const settings = root.readAll(() => readSettings(root, readEnvironment(env), defaultDriver));
+  problems.throwIfAny();
+  return settings;
+}
+
+function readSettings(
+  root: Root,
+  env: Environment,
+  defaultDriver: DriverFactory | undefined,
+): KafkaEventsSettings {
+  const { consume, connect } = readSides(root);
+  const clock =
+    root.value('clock', 'a clock', (value) =>
+      hasMethods(value, ['now', 'setTimeout', 'clearTimeout']),
+    ) ?? systemClock;
   return {
-    connection: {
-      clientId: options.clientId ?? '',
-      brokers: options.brokers ?? [],
-      ssl: false,
-      sasl: null,
-      connectionTimeoutMs: 1_000,
-      requestTimeoutMs: 1_000,
-      retries: 0,
-      retryInitialDelayMs: 1,
-      maxDecompressedBatchBytes: 1_048_576,
-      patchKafkaJs: false,
-    },
-    consume: options.consume ?? true,
-    connect: options.connect ?? true,
-    onUnavailable: 'fail',
-    topics: 'unchecked',
-    createPartitions: 1,
-    topicName: options.topicName ?? ((topic) => topic),
-    defaultGroupId: options.consumer?.groupId ?? env['KAFKA_GROUP_ID'] ?? null,
-    group: (groupId) => ({
-      groupId,
-      sessionTimeoutMs: 30_000,
-      rebalanceTimeoutMs: 60_000,
-      heartbeatIntervalMs: 3_000,
-      maxBytesPerPartition: 1_048_576,
-      maxWaitTimeMs: 200,
-      commitIntervalMs: 5,
-      maxSpan: 10_000,
-      maxConcurrency: Number.POSITIVE_INFINITY,
-      revokeDrainMs: 10_000,
-    }),
-    maxBufferedBytes: 1_048_576,
-    producer: {
-      maxRecordBytes: 1_048_576,
-      deadlineMs: 1_000,
-      maxBufferedEvents: 1_000,
-      maxBufferedBytes: 1_048_576,
-      onBufferFull: 'wait',
-      maxBatchRecords: 500,
-    },
-    retry: DEFAULT_RETRY,
-    idempotency: {
-      store: new MemoryIdempotencyStore({ clock }),
-      windowMs: 60_000,
-      onStoreError: 'pause',
-    },
-    deadLetter: {
-      topicName: (topic) => `${topic}.dlq`,
-      includeStack: false,
-      redact: (text) => text,
-      onUndeliverable: 'hold',
-    },
-    handlerOverrides: options.handlers ?? {},
-    globalEnhancers: options.globalEnhancers ?? false,
-    missingId: 'derive',
-    tombstones: false,
-    shutdownDrainMs: 1_000,
-    observers: options.observers ?? [],
-    driver:
-      options.driver ??
-      (() => {
-        throw new Error('no driver yet');
-      }),
+    connection: readConnection(root, env, connect),
+    consume,
+    connect,
+    onUnavailable: root.oneOf('onUnavailable', ['retry', 'fail']) ?? DEFAULTS.onUnavailable,
+    topics: root.oneOf('topics', ['verify', 'create', 'unchecked']) ?? DEFAULTS.topics,
+    createPartitions: root.integer('createPartitions', COUNT) ?? DEFAULTS.createPartitions,
+    topicName: root.callback('topicName') ?? DEFAULTS.topicName,
+    ...readConsumer(root, env),
+    producer: root.section('producer', readProducer) ?? DEFAULTS.producer,
+    retry: { ...DEFAULTS.retry, ...root.section('retry', readRetry) },
+    idempotency: readIdempotency(root, env, clock, consume && connect),
+    deadLetter: root.section('deadLetter', readDeadLetter) ?? DEFAULTS.deadLetter,
+    handlerOverrides: readOverrides(root),
+    globalEnhancers: root.boolean('globalEnhancers') ?? DEFAULTS.globalEnhancers,
+    missingId: root.oneOf('missingId', ['derive', 'dead-letter']) ?? DEFAULTS.missingId,
+    tombstones: root.boolean('tombstones') ?? DEFAULTS.tombstones,
+    shutdownDrainMs: root.integer('shutdownDrainMs', DRAIN_MS) ?? DEFAULTS.shutdownDrainMs,
+    observers: [...(root.value('observers', 'a list of objects', isListOfObjects) ?? [])],
+    driver: readDriver(root, defaultDriver),
     clock,
   };
+}
+
+function readSides(root: Root): { readonly consume: boolean; readonly connect: boolean } {
+  const consume = root.boolean('consume');
+  const connect = root.boolean('connect') ?? DEFAULTS.connect;
+  if (consume === true && !connect) {
+    root.refuse('consume', 'must not be true with connect: false; handlers need a connection');
+  }
+  return { consume: consume ?? DEFAULTS.consume, connect };
+}
+
+/** Without a prototype: a handler may be called `constructor`. */
+function readOverrides(root: Root): KafkaEventsSettings['handlerOverrides'] {
+  const overrides = root.record('handlers', readHandler);
+  const byId: Record<string, EventHandlerOverrides> = Object.create(null) as Record<string, never>;
+  return Object.assign(byId, Object.fromEntries(overrides));
+}
+
+function readDriver(root: Root, defaultDriver: DriverFactory | undefined): DriverFactory {
+  const driver = root.callback('driver') ?? defaultDriver;
+  if (driver !== undefined) return driver;
+  if (!root.problems.concern('driver'))
+    root.refuse('driver', 'is missing, and there is no default');
+  return () => {
+    throw new Error('no driver was resolved');
+  };
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject);
 }

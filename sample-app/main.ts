@@ -6,4 +6,4 @@ import { AppModule } from './app.module.js';
 const app = await NestFactory.create(AppModule);
 // On SIGTERM handlers finish and offsets are committed before the process ends.
 app.enableShutdownHooks();
-await app.listen(process.env['PORT'] ?? 3000);
+await app.listen(process.env.PORT ?? 3000);

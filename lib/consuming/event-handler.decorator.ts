@@ -46,6 +46,9 @@ export function EventHandler<const S extends EventSources, Tombstones extends bo
     if (typeof method !== 'function') {
       throw new InvalidHandlerError([`${handler}: @EventHandler belongs on a method`]);
     }
+    if (typeof name === 'symbol') {
+      throw new InvalidHandlerError([`${handler}: @EventHandler needs a method with a text name`]);
+    }
     if (metadata.sources.length === 0) {
       throw new InvalidHandlerError([`${handler}: @EventHandler names no event`]);
     }

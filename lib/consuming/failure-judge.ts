@@ -1,3 +1,5 @@
+import type { Clock } from '../contracts/clock.js';
+import { isPromise } from '../contracts/maybe-promise.js';
 import {
   classifyFailure,
   retryOrExhausted,
@@ -6,13 +8,15 @@ import {
 } from '../failure/classify-failure.js';
 import {
   DeadLetterRequestedError,
+  HandlerTimeoutError,
+  InvalidPayloadError,
   toError,
   UndecodableRecordError,
 } from '../kafka-events.errors.js';
 import type { EventContext } from './event-context.js';
 import type { EventOutcome } from './event-outcome.js';
 import type { HandlerCourse } from './handler-course.js';
-import { InvalidPayloadError } from './read-payload.js';
+import { withinMs } from './within.js';
 
 export interface Failure {
   readonly course: HandlerCourse;
@@ -22,6 +26,7 @@ export interface Failure {
   readonly overdue: boolean;
   /** In [0, 1), for the jitter. */
   readonly random: number;
+  readonly clock: Clock;
 }
 
 /** What becomes of a failed attempt, with the error that a dead letter would name. */
@@ -68,11 +73,18 @@ function verdictOf(
 }
 
 async function runFilters(
-  { course, context, error }: Failure,
+  { course, context, error, clock }: Failure,
   onFilterError: (error: Error) => void,
 ): Promise<EventOutcome | null> {
+  const { handler } = course.runtime;
+  const { id, timeoutMs } = handler.settings;
   try {
-    return await course.runtime.handler.filter(error, course.payload, context, onFilterError);
+    const filtering = handler.filter(error, course.payload, context, onFilterError);
+    // A filter gets the handler's time, no more: the record must come to an end.
+    if (isPromise(filtering) && !(await withinMs(filtering, timeoutMs, clock))) {
+      throw new HandlerTimeoutError(`an exception filter of ${id}`, timeoutMs);
+    }
+    return await filtering;
   } catch (thrown) {
     onFilterError(toError(thrown));
     return null;

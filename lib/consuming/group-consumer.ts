@@ -151,6 +151,7 @@ export class GroupConsumer implements ConsumerHooks {
       const consumed = new ConsumedRecord(record, partition, nextOffset, laneKey, now);
       if (partition.tracker.deliver(consumed)) this.#accept(consumed);
     }
+    if (partition.tracker.skipTo(batch.nextOffset)) this.#committer.schedule(partition);
     this.#flow.afterDelivery(partition);
   }
 

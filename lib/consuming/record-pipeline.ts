@@ -218,7 +218,8 @@ export class RecordPipeline {
   ): Promise<Pass> {
     if (context.abandoned) return this.#again(course, claim, null);
     const overdue = result.kind === 'overdue';
-    const failure = { course, context, error, overdue, random: this.random() };
+    const { clock } = this;
+    const failure = { course, context, error, overdue, random: this.random(), clock };
     const judgement = await judgeFailure(failure, (filterError) => {
       this.signals.emit('filterFailed', { ...course.ref, error: filterError });
     });

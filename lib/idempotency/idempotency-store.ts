@@ -39,6 +39,11 @@ export interface IdempotencyStore {
    * extended as long as nobody else has claimed.
    */
   renew(renewals: readonly Renewal[]): MaybePromise<readonly boolean[]>;
+  /**
+   * Only of stores that may run out of room: `listener` is called with the number of marks that were
+   * forgotten before their retention ended. It does not throw.
+   */
+  onEvict?(listener: (evicted: number) => void): void;
   /** Frees what the store holds; called once, after the last call. */
   close?(): MaybePromise<void>;
 }

@@ -13,11 +13,6 @@ import type {
 export interface MemoryIdempotencyStoreOptions {
   /** Entries remembered at most; running claims come on top of a full store. Default 1,000,000. */
   readonly maxEntries?: number;
-  /**
-   * Told how many marks were forgotten before their window ended, for want of room: duplicates of
-   * those events are no longer recognised. Called synchronously; must not throw.
-   */
-  readonly onEvict?: (evicted: number) => void;
   /** @internal */
   readonly clock?: Clock;
 }
@@ -57,7 +52,7 @@ const CLOSED: Readonly<Record<CompletedState, ClaimAnswer>> = Object.freeze({
  *
  * Every call answers at once, and no timer runs: what is due is forgotten while claiming, a little
  * each time. The store never holds more than `maxEntries` plus what is running; when it is full,
- * the mark nearest to its end makes room, and `onEvict` hears of it.
+ * the mark nearest to its end makes room, and `onEvict` tells.
  */
 export class MemoryIdempotencyStore implements IdempotencyStore {
   readonly name = 'memory';
@@ -67,7 +62,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   readonly #claims = new ExpiryQueues<Entry>();
   readonly #marks = new ExpiryQueues<Entry>();
   readonly #maxEntries: number;
-  readonly #onEvict: (evicted: number) => void;
+  readonly #evictionListeners: ((evicted: number) => void)[] = [];
   readonly #clock: Clock;
   readonly #forget = (entry: Entry): void => {
     this.#entries.delete(entry.key);
@@ -75,18 +70,21 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
 
   /** @throws RangeError when `maxEntries` is not an integer from 1 to 16,000,000. */
   constructor(options: MemoryIdempotencyStoreOptions = {}) {
-    const { maxEntries = DEFAULT_MAX_ENTRIES, onEvict, clock = systemClock } = options;
+    const { maxEntries = DEFAULT_MAX_ENTRIES, clock = systemClock } = options;
     if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > MAX_ENTRIES) {
       throw new RangeError(`maxEntries must be an integer from 1 to ${MAX_ENTRIES}`);
     }
     this.#maxEntries = maxEntries;
-    this.#onEvict = onEvict ?? (() => undefined);
     this.#clock = clock;
   }
 
   /** Entries held now: claims, marks, and what is due but not yet forgotten. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  onEvict(listener: (evicted: number) => void): void {
+    this.#evictionListeners.push(listener);
   }
 
   claim(requests: readonly ClaimRequest[]): readonly ClaimAnswer[] {
@@ -202,7 +200,8 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
       this.#forget(mark);
       if (isClosed(mark.state) && mark.dueAt > now) evicted++;
     }
-    if (evicted > 0) this.#onEvict(evicted);
+    if (evicted === 0) return;
+    for (const listener of this.#evictionListeners) listener(evicted);
   }
 }
 

@@ -61,10 +61,10 @@ export interface ConsumerHooks {
   onMembers(count: number): void;
   /**
    * The broker no longer holds the position we wanted to read from: records were deleted before we
-   * read them, or the topic was made anew. Reading goes on at the earliest record there is; the
-   * partition is lost and gained with a new epoch right after this call.
+   * read them, or the topic was made anew. The partition is held there until it is assigned anew:
+   * going on from the earliest record could repeat all that the log holds, from the latest skip it.
    */
-  onOffsetOutOfRange?(partition: TopicPartition): void;
+  onOffsetOutOfRange(partition: TopicPartition): void;
 }
 
 export interface CommitItem extends OwnedTopicPartition {

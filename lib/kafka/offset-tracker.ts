@@ -49,6 +49,18 @@ export class OffsetTracker<R extends TrackedOffset = TrackedOffset> {
     return true;
   }
 
+  /**
+   * Moves past what is nobody's to see (control records, aborted transactions) after the last
+   * delivered record; answers true when the watermark moved with it.
+   */
+  skipTo(nextOffset: bigint): boolean {
+    if (this.#delivered !== null && nextOffset <= this.#delivered) return false;
+    this.#delivered = nextOffset;
+    if (this.span > 0) return false;
+    this.#watermark = nextOffset;
+    return true;
+  }
+
   /** Settles a delivered record; answers true when the watermark moved. Settling twice is harmless. */
   settle(record: R): boolean {
     record.settled = true;
@@ -57,6 +69,7 @@ export class OffsetTracker<R extends TrackedOffset = TrackedOffset> {
       this.#watermark = next.nextOffset;
       this.#head++;
     }
+    if (this.span === 0) this.#watermark = this.#delivered;
     if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#records.length) {
       this.#records.splice(0, this.#head);
       this.#head = 0;

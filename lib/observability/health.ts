@@ -122,7 +122,10 @@ function stallProblem({
 function lastingProblems(counts: SignalCounts): string[] {
   const lasting: [number | undefined, string][] = [
     [counts.slotLeaked, 'handler slot(s) leaked by handlers that never came back'],
-    [counts.offsetOutOfRange, 'time(s) records were deleted before they were read'],
+    [
+      counts.offsetOutOfRange,
+      'partition(s) held: their committed offset is not in the log any more',
+    ],
     [counts.engineFault, 'defect(s) of nestjs-kafka-events itself'],
     [counts.storeEvicted, 'time(s) the idempotency store forgot marks early'],
   ];

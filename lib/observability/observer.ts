@@ -85,7 +85,7 @@ export interface Signals {
     readonly epoch: number;
     readonly abandoned: number;
   };
-  /** The committed offset had been deleted from the log: records were lost before they were read. */
+  /** The committed offset is not in the log any more; the partition is held until an operator decides. */
   offsetOutOfRange: TopicPartition & { readonly groupId: string };
   partitionPaused: TopicPartition & { readonly groupId: string };
   partitionResumed: TopicPartition & { readonly groupId: string };

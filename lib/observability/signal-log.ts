@@ -79,8 +79,9 @@ export function signalLog(
     },
     onOffsetOutOfRange: ({ groupId, ...partition }) => {
       log.error(
-        `${groupId}: the committed offset of ${partitionName(partition)} is gone from the log: ` +
-          'records were deleted before they were read',
+        `${groupId}: the committed offset of ${partitionName(partition)} is not in the log any more, ` +
+          'the partition is held. Stop the group, choose where it goes on with ' +
+          'kafka-consumer-groups.sh --reset-offsets, and start it again',
       );
     },
     onPartitionLost: ({ groupId, abandoned, ...partition }) => {

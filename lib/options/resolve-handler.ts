@@ -1,23 +1,58 @@
 import type { EventHandlerOptions, HandlerSettings } from '../consuming/handler-options.js';
+import { InvalidHandlerError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
+import { DEFAULTS } from './defaults.js';
+import { readHandler } from './handler-overrides.js';
+import { OptionProblems } from './option-problems.js';
+import { OptionSection } from './option-section.js';
 
-// Stand-in of the Nest edge until the options engineer's file is here.
+/** What a handler's settings depend on beside its own options. */
+type HandlerDefaults = Pick<
+  KafkaEventsSettings,
+  'defaultGroupId' | 'handlerOverrides' | 'idempotency' | 'retry' | 'tombstones'
+>;
+
+/**
+ * A handler's settings: defaults, then its decorator's options, then the module's `handlers[id]`.
+ *
+ * Objects inside merge value by value; `idempotency: false` of one yields to an object of the next.
+ *
+ * @throws InvalidHandlerError naming every option of the decorator that is wrong, and a missing group.
+ */
 export function resolveHandler(
   id: string,
   options: EventHandlerOptions,
-  settings: KafkaEventsSettings,
+  settings: HandlerDefaults,
 ): HandlerSettings {
-  const given = { ...options, ...settings.handlerOverrides[id] };
-  const { windowMs } = settings.idempotency;
+  const problems = new OptionProblems();
+  const { id: name, ...declared } = options;
+  if (id.trim() === '' || name?.trim() === '') problems.add('id', 'must not be empty');
+  const own = new OptionSection<EventHandlerOptions>(problems, '', declared).readAll(readHandler);
+  const override = settings.handlerOverrides[id] ?? {};
+  const groupId = override.groupId ?? own.groupId ?? settings.defaultGroupId;
+  if (groupId === null) {
+    problems.add('groupId', 'is missing; set it, consumer.groupId of the module or KAFKA_GROUP_ID');
+  }
+  if (groupId === null || problems.list.length > 0) {
+    throw new InvalidHandlerError(problems.list.map((one) => `${one.option} ${one.problem}`));
+  }
   return {
     id,
-    groupId: given.groupId ?? settings.defaultGroupId ?? '',
-    concurrency: given.concurrency ?? 16,
-    ordering: given.ordering ?? 'key',
-    timeoutMs: given.timeoutMs ?? 300_000,
-    retry: { ...settings.retry, ...given.retry },
-    idempotency:
-      given.idempotency === false ? null : { windowMs, scope: 'event', ...given.idempotency },
-    tombstones: given.tombstones ?? settings.tombstones,
+    ...DEFAULTS.handler,
+    tombstones: settings.tombstones,
+    ...own,
+    ...override,
+    groupId,
+    retry: { ...settings.retry, ...own.retry, ...override.retry },
+    idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
   };
+}
+
+function mergeIdempotency(
+  own: EventHandlerOptions,
+  override: EventHandlerOptions,
+  windowMs: number,
+): HandlerSettings['idempotency'] {
+  if ((override.idempotency ?? own.idempotency) === false) return null;
+  return { windowMs, scope: 'event', ...own.idempotency, ...override.idempotency };
 }

@@ -49,7 +49,7 @@ export interface EventPublisherStats {
   /** Events that wait for room in the buffer. */
   readonly waitingEvents: number;
   readonly topics: readonly TopicProducerStats[];
-  /** What the last event that was not acknowledged failed with; null before the first. */
+  /** What the latest publish failed with; null once one has succeeded since. */
   readonly lastError: PublishError | null;
 }
 
@@ -182,6 +182,7 @@ export class EventPublisher implements EventSink {
       this.#reportFailure(this.#lastError);
       throw this.#lastError;
     });
+    this.#lastError = null;
     this.options.sink.emit('published', identity);
     return { ...identity, partition, offset: offset === null ? null : offset.toString() };
   }

@@ -91,7 +91,12 @@ export class BareKafka {
       return ends.map(({ partition, low, high }) => {
         const offset = partitions.find((own) => own.partition === partition)?.offset ?? '-1';
         // A partition that nothing was ever read from has no committed offset.
-        return { topic, partition, end: BigInt(high), committed: BigInt(offset === '-1' ? low : offset) };
+        return {
+          topic,
+          partition,
+          end: BigInt(high),
+          committed: BigInt(offset === '-1' ? low : offset),
+        };
       });
     });
     return (await Promise.all(positions)).flat();

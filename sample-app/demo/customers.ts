@@ -12,7 +12,10 @@ export async function placeOrders(orders: OrdersService, progress: Progress): Pr
   const ids: string[] = [];
   while (ids.length < HALF.orders) {
     const first = ids.length;
-    const numbers = Array.from({ length: Math.min(AT_ONCE, HALF.orders - first) }, (_, i) => first + i);
+    const numbers = Array.from(
+      { length: Math.min(AT_ONCE, HALF.orders - first) },
+      (_, i) => first + i,
+    );
     ids.push(...(await Promise.all(numbers.map((number) => orders.place(orderOf(number))))));
     progress.update(ids.length, HALF.orders);
   }

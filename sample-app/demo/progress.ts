@@ -13,7 +13,7 @@ export class Progress {
       this.out.write(`\r\u001b[2K${line}${done === of ? '\n' : ''}`);
       return;
     }
-    const quarter = Math.floor((4 * done) / of);
+    const quarter = Math.max(this.quarter, Math.floor((4 * done) / of));
     if (quarter > this.quarter) this.out.write(`${line}\n`);
     this.quarter = quarter;
   }

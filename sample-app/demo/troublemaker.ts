@@ -57,8 +57,7 @@ function record(value: string, headers: Readonly<Record<string, string>> = {}): 
 }
 
 function withoutId(message: Message): Message {
-  const { 'event-id': _id, ...headers } = message.headers ?? {};
-  return { ...message, headers };
+  return { ...message, headers: { 'event-type': 'order.created.v1' } };
 }
 
 function times<T>(count: number, make: () => T): T[] {

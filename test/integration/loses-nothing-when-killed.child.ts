@@ -2,7 +2,7 @@
  * A service to be killed: it freezes at a chosen point of a record's way and says so. Nothing in the
  * product knows of these points; they are where its ports are called.
  *
- * Lines on stdin: `run <setup as JSON>` boots the service, `stop` closes it and ends the process.
+ * Its argument is a `CrashSetup` as JSON; a line on stdin closes it.
  */
 import { appendFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -165,25 +165,13 @@ async function runService(setup: CrashSetup): Promise<INestApplicationContext> {
 
   @Module({ imports: [KafkaEventsModule.forRoot(options)], providers: [Orders] })
   class ServiceModule {}
-  return NestFactory.createApplicationContext(ServiceModule, { logger: ['error', 'warn'] });
-}
-
-let service: INestApplicationContext | undefined;
-
-async function obey(line: string): Promise<void> {
-  if (line.startsWith('run ')) {
-    service = await runService(JSON.parse(line.slice('run '.length)) as CrashSetup);
-  }
-  if (line === 'stop') {
-    await service?.close();
-    process.exit(0);
-  }
-}
-
-createInterface({ input: process.stdin }).on('line', (line) => {
-  obey(line).catch((error: unknown) => {
-    console.error(error);
-    process.exit(1);
+  return NestFactory.createApplicationContext(ServiceModule, {
+    logger: ['error', 'warn', 'log', 'debug'],
   });
+}
+
+const service = await runService(JSON.parse(process.argv[2] ?? '') as CrashSetup);
+
+createInterface({ input: process.stdin }).once('line', () => {
+  void service.close().finally(() => process.exit());
 });
-console.log('loaded');

@@ -43,10 +43,8 @@ export async function serveStore(
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    // A killed client's connection may end in a reset.
-    socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
-    createInterface({ input: socket }).on('line', (line) => {
+    linesOf(socket, (line) => {
       const call = JSON.parse(line) as Call;
       const answer: Answer = { id: call.id, answers: answerTo(store, call, onCompleted) };
       socket.write(`${JSON.stringify(answer)}\n`);
@@ -86,7 +84,7 @@ export class RemoteStore implements IdempotencyStore {
   #calls = 0;
 
   private constructor(private readonly socket: Socket) {
-    createInterface({ input: socket }).on('line', (line) => {
+    linesOf(socket, (line) => {
       const { id, answers } = JSON.parse(line) as Answer;
       this.#waiting.get(id)?.(answers);
       this.#waiting.delete(id);
@@ -125,4 +123,12 @@ export class RemoteStore implements IdempotencyStore {
       this.socket.write(`${JSON.stringify({ id, method, requests })}\n`);
     });
   }
+}
+
+function linesOf(socket: Socket, onLine: (line: string) => void): void {
+  const lines = createInterface({ input: socket });
+  lines.on('line', onLine);
+  // A killed process's connection may end in a reset.
+  socket.on('error', () => undefined);
+  lines.on('error', () => undefined);
 }

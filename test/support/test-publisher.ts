@@ -1,6 +1,5 @@
 import type { ConnectionSettings } from '../../lib/kafka/connection.js';
 import type { KafkaDriver } from '../../lib/kafka/driver.js';
-import { lastHeader } from '../../lib/kafka/records.js';
 import { HEADERS } from '../../lib/contracts/event-headers.js';
 import type { ProducerSettings } from '../../lib/kafka-events.options.js';
 import type { Signals } from '../../lib/observability/observer.js';
@@ -68,5 +67,5 @@ export async function eventIdsIn(brokers: string[], topic: string): Promise<stri
   const member = await new GroupMember(driverFor(brokers), { groupId, topics: [topic] }).start();
   const records = () => member.batches.flatMap((batch) => batch.records);
   await eventually(() => records().length >= count, { message: `${count} records of ${topic}` });
-  return records().map(({ headers }) => String(lastHeader(headers, HEADERS.eventId)));
+  return records().map((record) => String(record.lastHeader(HEADERS.eventId)));
 }

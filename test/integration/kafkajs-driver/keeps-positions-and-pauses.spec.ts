@@ -127,13 +127,13 @@ describeRealKafka('a consumer of the kafkajs driver', (brokers) => {
     expect(member.lastCause?.message).toContain('no room');
   });
 
-  it('reports a position that the broker has no more, and reads from the earliest record', async () => {
-    const topic = await createTopic(brokers, { partitions: 1 });
+  it('reports a position that the broker has no more, and holds the partition where it was', async () => {
+    const topic = await createTopic(brokers, { partitions: 2 });
     const groupId = uniqueName('group');
     await produce(
       driver,
       topic,
-      ['a', 'b', 'c', 'd'].map((value) => textRecord(value)),
+      ['a', 'b', 'c', 'd'].map((value) => textRecord(value, { partition: 0 })),
     );
     const first = await new GroupMember(driver, { groupId, topics: [topic] }).start();
     await first.consumer.commit([{ ...first.partition(`${topic}[0]`), offset: 1n }]);
@@ -145,15 +145,22 @@ describeRealKafka('a consumer of the kafkajs driver', (brokers) => {
     });
 
     const member = await new GroupMember(driver, { groupId, topics: [topic] }).start();
-    await eventually(() => member.values.length > 0);
-    expect(member.values).toEqual(['d']);
-    expect(member.told.map(({ what, epoch }) => `${what} ${epoch}`)).toEqual([
-      'assigned 1',
-      'out of range 0',
-      'lost 1',
-      'assigned 2',
-      'records 2',
-    ]);
+    await eventually(() => member.told.some(({ what }) => what === 'out of range'));
+    // Neither the next record nor flow control gets it going: an operator has to say from where.
+    member.consumer.pause(member.partition(`${topic}[0]`));
+    member.consumer.resume(member.partition(`${topic}[0]`));
+    await produce(driver, topic, [textRecord('later', { partition: 0 })]);
+    for (const value of ['other', 'another']) {
+      await produce(driver, topic, [textRecord(value, { partition: 1 })]);
+      await eventually(() => member.values.includes(value));
+    }
+    expect(member.values).toEqual(['other', 'another']);
+    expect(member.told.filter(({ what }) => what === 'out of range')).toHaveLength(1);
+    const offsets = await withAdmin(brokers, (admin) =>
+      admin.fetchOffsets({ groupId, topics: [topic] }),
+    );
+    const committed = offsets[0]?.partitions.find(({ partition }) => partition === 0);
+    expect(committed?.offset).toBe('1');
   });
 
   it('moves past records that are nobody’s to see', async () => {

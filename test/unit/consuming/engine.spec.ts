@@ -358,6 +358,30 @@ describe('the engine', () => {
     await eventually(() => partition.committed === 100n);
   });
 
+  it('does not wait for an exception filter longer than for its handler', async () => {
+    const clock = new ManualClock();
+    const partition = new ModelPartition('orders', 0);
+    append(partition, 'e');
+    const handler = handlerOf(
+      'h',
+      [Created],
+      () => {
+        throw new Error('always');
+      },
+      { timeoutMs: 1_000, retry: { ...QUICK, attempts: 1 } },
+    );
+    const hanging = { ...handler, filter: () => new Promise<null>(() => undefined) };
+    const engine = await startEngine([partition], [hanging], { clock });
+    engine.kafka.fetch(partition);
+    await clock.advanceAsync(900);
+    expect(engine.deadLetters).toHaveLength(0);
+    await clock.advanceAsync(200);
+    expect(engine.count('filterFailed')).toBe(1);
+    expect(engine.deadLetters).toHaveLength(1);
+    await clock.advanceAsync(100);
+    expect(partition.committed).toBe(1n);
+  });
+
   it('aborts the signal of a handler that takes too long, and lets it succeed late', async () => {
     const clock = new ManualClock();
     const partition = new ModelPartition('orders', 0);

@@ -9,7 +9,8 @@ const WINDOW_MS = 1_800_000;
 function setUp(maxEntries: number) {
   const clock = new ManualClock(0);
   const onEvict = jest.fn<(evicted: number) => void>();
-  const store = new MemoryIdempotencyStore({ maxEntries, onEvict, clock });
+  const store = new MemoryIdempotencyStore({ maxEntries, clock });
+  store.onEvict(onEvict);
   const claim = (key: string) =>
     store.claim([{ key, token: `token ${key}`, leaseMs: LEASE_MS, level: 0 }])[0];
   const finish = (key: string, retentionMs = WINDOW_MS) => {
@@ -71,6 +72,45 @@ describe('MemoryIdempotencyStore', () => {
     clock.advance(1000);
     finish('b', 1000);
     expect(onEvict).not.toHaveBeenCalled();
+  });
+
+  it('reports no eviction of marks that were due but not yet forgotten', () => {
+    const { clock, onEvict, store, finish } = setUp(20);
+    for (let i = 0; i < 20; i++) finish(`old ${i}`, 1000);
+    clock.advance(1000);
+    store.claim(
+      Array.from({ length: 20 }, (_, i) => ({
+        key: `new ${i}`,
+        token: 't',
+        leaseMs: LEASE_MS,
+        level: 0,
+      })),
+    );
+    expect(store.size).toBe(20);
+    expect(onEvict).not.toHaveBeenCalled();
+  });
+
+  it('keeps the attempts of an abandoned claim for the retention they were released with', () => {
+    const { clock, claim, release } = setUp(10);
+    claim('a');
+    release('a', 3);
+    claim('a');
+    clock.advance(LEASE_MS + WINDOW_MS - 1);
+    expect(claim('a')).toEqual({ status: 'claimed', attempts: 3 });
+    clock.advance(LEASE_MS + WINDOW_MS);
+    expect(claim('a')).toEqual({ status: 'claimed', attempts: 0 });
+  });
+
+  it('keeps no attempts of what was reopened', () => {
+    const { clock, store, claim, release } = setUp(10);
+    claim('a');
+    release('a', 3);
+    const mark = { key: 'a', token: 'b', level: 0, retentionMs: WINDOW_MS };
+    store.complete([{ ...mark, state: 'parked' }]);
+    store.claim([{ key: 'a', token: 'c', leaseMs: LEASE_MS, level: 1 }]);
+    clock.advance(2 * LEASE_MS);
+    claim('b');
+    expect(store.size).toBe(1);
   });
 
   it('forgets finished events after their window, a few at a time, while claiming', () => {

@@ -45,6 +45,20 @@ describe('OffsetTracker', () => {
     expect(tracker.deliver(record(3))).toBe(true);
   });
 
+  it('moves past what is nobody’s to see, at once or when the records before it are settled', () => {
+    const tracker = new OffsetTracker();
+    expect(tracker.skipTo(3n)).toBe(true);
+    expect(tracker.watermark).toBe(3n);
+    const before = record(3);
+    tracker.deliver(before);
+    expect(tracker.skipTo(9n)).toBe(false);
+    expect(tracker.watermark).toBe(3n);
+    tracker.settle(before);
+    expect(tracker.watermark).toBe(9n);
+    expect(tracker.skipTo(5n)).toBe(false);
+    expect(tracker.watermark).toBe(9n);
+  });
+
   it('answers the unsettled records, oldest first', () => {
     const tracker = new OffsetTracker();
     const records = [record(1), record(2), record(3), record(4)] as const;

@@ -9,7 +9,7 @@ import type {
 import { DriverError } from '../../../kafka-events.errors.js';
 import type { CommitItem, ConsumerConfig } from '../../driver.js';
 import type { RecordBatch, TopicPartition } from '../../records.js';
-import { FetchGate, type FetchAnswer } from './fetch-gate.js';
+import { FetchGate, NOTHING_FETCHED, type FetchAnswer } from './fetch-gate.js';
 import { outOfRangePartition, toDriverError } from './kafkajs-errors.js';
 import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
 import { Membership } from './membership.js';
@@ -154,8 +154,10 @@ export class ConsumerSession implements MembershipObserver {
       return await this.gate.fetch(nodeId, send);
     } catch (error) {
       const partition = outOfRangePartition(error);
-      if (partition !== null) this.owner.outOfRange(partition);
-      throw error;
+      if (partition === null) throw error;
+      // Not to kafkajs: it would commit a reset, and with it forget where the group had been.
+      this.owner.outOfRange(partition);
+      return NOTHING_FETCHED;
     }
   }
 

@@ -7,7 +7,8 @@ export interface FetchAnswer {
   }[];
 }
 
-const NOTHING: FetchAnswer = { responses: [] };
+/** The answer to a fetch of which nothing is to be handed out. */
+export const NOTHING_FETCHED: FetchAnswer = { responses: [] };
 
 /**
  * Lets through only what was fetched under the current assignment.
@@ -57,15 +58,15 @@ export class FetchGate {
     const round = this.begunIn.get(nodeId);
     // Waiting, or kafkajs would ask again at once, for as long as a rejoin takes.
     if (!this.open) await sleep(this.pauseMs);
-    if (!this.lets(round)) return NOTHING;
+    if (!this.lets(round)) return NOTHING_FETCHED;
     try {
       const answer = await send();
-      if (!this.lets(round)) return NOTHING;
+      if (!this.lets(round)) return NOTHING_FETCHED;
       this.waiting.set(nodeId, messagesOf(answer));
       return answer;
     } catch (error) {
       // kafkajs would mend the position of the new assignment for an error about the old one.
-      if (!this.lets(round)) return NOTHING;
+      if (!this.lets(round)) return NOTHING_FETCHED;
       throw error;
     }
   }

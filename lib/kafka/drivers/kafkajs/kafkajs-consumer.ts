@@ -28,6 +28,8 @@ const LAST_RESTART_MS = 30_000;
 export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   private readonly ownership = new PartitionOwnership();
   private readonly paused = new Map<string, TopicPartition>();
+  /** Paused for good: what they should read next is not in the log any more. */
+  private readonly held = new Map<string, TopicPartition>();
   private hooks: ConsumerHooks | null = null;
   private session: ConsumerSession | null = null;
   private restart: NodeJS.Timeout | undefined;
@@ -66,7 +68,8 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   }
 
   resume(partition: TopicPartition): void {
-    if (this.paused.delete(partitionName(partition))) this.session?.resume(partition);
+    const name = partitionName(partition);
+    if (this.paused.delete(name) && !this.held.has(name)) this.session?.resume(partition);
   }
 
   async commit(items: readonly CommitItem[]): Promise<readonly CommitItem[]> {
@@ -118,6 +121,7 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
 
   lost(): void {
     this.paused.clear();
+    this.held.clear();
     const lost = this.ownership.loseAll();
     if (lost.length > 0)
       this.tell('onLost', (hooks) => {
@@ -134,16 +138,13 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   }
 
   outOfRange(partition: TopicPartition): void {
-    const change = this.ownership.renew(partition);
-    if (change.gained.length === 0) return;
-    this.log(
-      'error',
-      `${partitionName(partition)}: the position is gone, reading from the earliest`,
-    );
+    const name = partitionName(partition);
+    if (this.held.has(name) || this.ownership.epochOf(partition) === undefined) return;
+    this.held.set(name, partition);
+    this.session?.pause(partition);
     this.tell('onOffsetOutOfRange', (hooks) => {
-      hooks.onOffsetOutOfRange?.(partition);
+      hooks.onOffsetOutOfRange(partition);
     });
-    this.announce(change);
   }
 
   members(count: number): void {
@@ -202,9 +203,12 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
 
   /** Losses before gains: a partition may be in both, under another epoch. */
   private announce({ lost, gained, kept }: OwnershipChange): void {
-    for (const partition of [...lost, ...gained]) this.paused.delete(partitionName(partition));
+    for (const partition of [...lost, ...gained]) {
+      this.paused.delete(partitionName(partition));
+      this.held.delete(partitionName(partition));
+    }
     // kafkajs remembers pauses of partitions that it lost meanwhile.
-    this.session?.pauseOnly([...this.paused.values()]);
+    this.session?.pauseOnly([...this.paused.values(), ...this.held.values()]);
     if (lost.length > 0)
       this.tell('onLost', (hooks) => {
         hooks.onLost(lost);

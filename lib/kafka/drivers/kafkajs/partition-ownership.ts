@@ -45,16 +45,6 @@ export class PartitionOwnership {
     return lost;
   }
 
-  /** Ends the ownership of a partition and begins another, when its positions lost their meaning. */
-  renew(partition: TopicPartition): OwnershipChange {
-    const name = partitionName(partition);
-    const old = this.owned.get(name);
-    if (old === undefined) return { lost: [], gained: [], kept: [] };
-    const renewed = { ...old, epoch: ++this.lastEpoch };
-    this.owned.set(name, renewed);
-    return { lost: [old], gained: [renewed], kept: [] };
-  }
-
   /** Whether the partition is owned, and still in that epoch. */
   holds({ topic, partition, epoch }: OwnedTopicPartition): boolean {
     return this.epochOf({ topic, partition }) === epoch;

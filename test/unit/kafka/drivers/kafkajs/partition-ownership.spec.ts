@@ -26,21 +26,11 @@ describe('PartitionOwnership', () => {
     expect(change.gained[0]?.epoch).toBeGreaterThan(before[0]?.epoch ?? NaN);
   });
 
-  it('renews one partition, when it is owned', () => {
-    const ownership = new PartitionOwnership();
-    const { gained } = ownership.assign(partitions(0, 1), false);
-    const change = ownership.renew({ topic, partition: 0 });
-    expect(change.lost).toEqual([gained[0]]);
-    expect(change.gained).toMatchObject([{ topic, partition: 0 }]);
-    expect(ownership.holds(gained[1] ?? { topic, partition: 1, epoch: NaN })).toBe(true);
-    expect(ownership.renew({ topic, partition: 9 })).toEqual({ lost: [], gained: [], kept: [] });
-  });
-
   it('never gives an epoch twice, and never holds two of one partition', () => {
     const step = fc.record({
       owned: fc.uniqueArray(fc.nat(4)),
       uninterrupted: fc.boolean(),
-      after: fc.constantFrom('nothing', 'lose all', 'renew 0'),
+      after: fc.constantFrom('nothing', 'lose all'),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
@@ -63,7 +53,6 @@ describe('PartitionOwnership', () => {
         for (const { owned, uninterrupted, after } of steps) {
           apply(ownership.assign(partitions(...owned), uninterrupted));
           if (after === 'lose all') apply({ lost: ownership.loseAll(), gained: [], kept: [] });
-          if (after === 'renew 0') apply(ownership.renew({ topic, partition: 0 }));
           expect(new Map(ownership.all().map((own) => [own.partition, own.epoch]))).toEqual(held);
         }
       }),

@@ -1,0 +1,93 @@
+import type { HandlerSettings } from '../consuming/handler-options.js';
+import { redactSecrets } from '../failure/redact.js';
+import { DEFAULT_RETRY } from '../failure/retry-policy.js';
+import type {
+  ConnectionSettings,
+  DeadLetterSettings,
+  GroupSettings,
+  KafkaEventsSettings,
+  ProducerSettings,
+} from '../kafka-events.options.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+export const DAY = 24 * 60 * MINUTE;
+const MIB = 1024 * 1024;
+
+/** What the options do not say. */
+interface Defaults
+  extends
+    Omit<ConnectionSettings, 'clientId' | 'brokers' | 'ssl' | 'sasl'>,
+    Pick<
+      KafkaEventsSettings,
+      | 'consume'
+      | 'connect'
+      | 'onUnavailable'
+      | 'topics'
+      | 'createPartitions'
+      | 'topicName'
+      | 'maxBufferedBytes'
+      | 'retry'
+      | 'globalEnhancers'
+      | 'missingId'
+      | 'tombstones'
+      | 'shutdownDrainMs'
+    > {
+  readonly allowInsecure: boolean;
+  /** Heartbeat and drain give way to a short session, the rebalance timeout to a long one. */
+  readonly group: Omit<GroupSettings, 'groupId'>;
+  readonly producer: ProducerSettings;
+  readonly deadLetter: DeadLetterSettings;
+  readonly idempotency: Omit<KafkaEventsSettings['idempotency'], 'store'>;
+  readonly handler: Pick<HandlerSettings, 'concurrency' | 'ordering' | 'timeoutMs'>;
+}
+
+/** Every default of the module, in one place. */
+export const DEFAULTS = {
+  allowInsecure: false,
+  connectionTimeoutMs: 5 * SECOND,
+  requestTimeoutMs: 30 * SECOND,
+  retries: 5,
+  retryInitialDelayMs: 100,
+  maxDecompressedBatchBytes: 64 * MIB,
+  patchKafkaJs: true,
+  consume: true,
+  connect: true,
+  onUnavailable: 'retry',
+  topics: 'verify',
+  createPartitions: 6,
+  topicName: (topic) => topic,
+  maxBufferedBytes: 64 * MIB,
+  globalEnhancers: false,
+  missingId: 'derive',
+  tombstones: false,
+  shutdownDrainMs: 20 * SECOND,
+  group: {
+    sessionTimeoutMs: 30 * SECOND,
+    rebalanceTimeoutMs: 60 * SECOND,
+    heartbeatIntervalMs: 3 * SECOND,
+    maxBytesPerPartition: MIB,
+    maxWaitTimeMs: 200,
+    commitIntervalMs: 500,
+    maxSpan: 10_000,
+    maxConcurrency: Number.POSITIVE_INFINITY,
+    revokeDrainMs: 10 * SECOND,
+  },
+  producer: {
+    maxRecordBytes: MIB,
+    deadlineMs: 30 * SECOND,
+    maxBufferedEvents: 10_000,
+    maxBufferedBytes: 32 * MIB,
+    onBufferFull: 'wait',
+    maxBatchRecords: 500,
+  },
+  retry: DEFAULT_RETRY,
+  idempotency: { windowMs: 30 * MINUTE, onStoreError: 'pause' },
+  deadLetter: {
+    topicName: (topic) => `${topic}.dlq`,
+    includeStack: false,
+    redact: redactSecrets,
+    onUndeliverable: 'hold',
+  },
+  handler: { concurrency: 16, ordering: 'key', timeoutMs: 5 * MINUTE },
+} satisfies Defaults;

@@ -1,0 +1,50 @@
+import type {
+  EventHandlerOverrides,
+  HandlerIdempotencyOptions,
+} from '../consuming/handler-options.js';
+import { MAX_LANE_DELAY_MS, type RetryOptions } from '../failure/retry-policy.js';
+import { DAY } from './defaults.js';
+import { COUNT, RETENTION_MS } from './option-ranges.js';
+import { onlyGiven, type OptionSection } from './option-section.js';
+
+const LANE_DELAY_MS = { min: 0, max: MAX_LANE_DELAY_MS };
+
+/** A timer runs for twice the timeout. */
+const TIMEOUT_MS = { min: 1, max: DAY };
+
+/** What was given of a handler's options, by its decorator or by the module. */
+export function readHandler(section: OptionSection<EventHandlerOverrides>): EventHandlerOverrides {
+  return onlyGiven({
+    groupId: section.text('groupId'),
+    concurrency: section.integer('concurrency', COUNT),
+    ordering: section.oneOf('ordering', ['key', 'partition', 'none']),
+    timeoutMs: section.integer('timeoutMs', TIMEOUT_MS),
+    retry: section.section('retry', readRetry),
+    idempotency: readIdempotency(section),
+    tombstones: section.boolean('tombstones'),
+  });
+}
+
+export function readRetry(section: OptionSection<RetryOptions>): RetryOptions {
+  return onlyGiven({
+    attempts: section.integer('attempts', COUNT),
+    initialDelayMs: section.integer('initialDelayMs', LANE_DELAY_MS),
+    factor: section.number('factor', { min: 1, max: 100 }),
+    maxDelayMs: section.integer('maxDelayMs', LANE_DELAY_MS),
+    jitter: section.number('jitter', { min: 0, max: 1 }),
+  });
+}
+
+function readIdempotency(
+  section: OptionSection<EventHandlerOverrides>,
+): HandlerIdempotencyOptions | false | undefined {
+  if (section.isFalse('idempotency')) return false;
+  return section.section('idempotency', readDedup, 'an object or false');
+}
+
+function readDedup(section: OptionSection<HandlerIdempotencyOptions>): HandlerIdempotencyOptions {
+  return onlyGiven({
+    windowMs: section.integer('windowMs', RETENTION_MS),
+    scope: section.oneOf('scope', ['event', 'partition']),
+  });
+}

@@ -1,0 +1,19 @@
+/** Names of one run's topics and group: runs share a broker and must not see each other. */
+export interface DemoNames {
+  readonly prefix: string;
+  readonly groupId: string;
+  readonly orders: string;
+  readonly stock: string;
+  readonly deadLetters: readonly string[];
+  /** All of the topics. */
+  readonly topics: string[];
+}
+
+export function demoNames(run: string): DemoNames {
+  const prefix = `demo-${run}.`;
+  const orders = `${prefix}orders`;
+  const stock = `${prefix}stock`;
+  const deadLetters = [`${orders}.dlq`, `${stock}.dlq`];
+  const topics = [orders, stock, ...deadLetters];
+  return { prefix, groupId: `${prefix}shop`, orders, stock, deadLetters, topics };
+}

@@ -1,0 +1,105 @@
+import { describe, expect, it } from '@jest/globals';
+
+import type { EventHandlerOptions } from '../../../lib/consuming/handler-options.js';
+import { InvalidHandlerError } from '../../../lib/kafka-events.errors.js';
+import type { KafkaEventsOptions } from '../../../lib/kafka-events.options.js';
+import { resolveHandler } from '../../../lib/options/resolve-handler.js';
+import { resolveOptions } from '../../../lib/resolve-options.js';
+
+const ID = 'Shop.reserve';
+
+function resolve(own: EventHandlerOptions, options: KafkaEventsOptions = {}, id = ID) {
+  const settings = resolveOptions(
+    { connect: false, consumer: { groupId: 'shop' }, ...options },
+    {},
+    () => {
+      throw new Error('not used by this test');
+    },
+  );
+  return resolveHandler(id, own, settings);
+}
+
+function problemsOf(...args: Parameters<typeof resolve>): readonly string[] {
+  try {
+    resolve(...args);
+  } catch (error) {
+    if (error instanceof InvalidHandlerError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('resolveHandler', () => {
+  it('fills in the defaults', () => {
+    expect(resolve({})).toEqual({
+      id: ID,
+      groupId: 'shop',
+      concurrency: 16,
+      ordering: 'key',
+      timeoutMs: 300_000,
+      retry: { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 },
+      idempotency: { windowMs: 1_800_000, scope: 'event' },
+      tombstones: false,
+    });
+  });
+
+  it('takes the defaults of the module first, then the decorator, then the override', () => {
+    const settings = resolve(
+      {
+        concurrency: 2,
+        ordering: 'none',
+        groupId: 'own',
+        retry: { attempts: 3, factor: 4 },
+        idempotency: { scope: 'partition', windowMs: 7 },
+      },
+      {
+        retry: { attempts: 9, jitter: 0, factor: 9 },
+        tombstones: true,
+        handlers: {
+          [ID]: { concurrency: 1, retry: { attempts: 1 }, idempotency: { windowMs: 8 } },
+        },
+      },
+    );
+    expect(settings).toMatchObject({
+      groupId: 'own',
+      concurrency: 1,
+      ordering: 'none',
+      retry: { attempts: 1, factor: 4, jitter: 0, initialDelayMs: 100 },
+      idempotency: { scope: 'partition', windowMs: 8 },
+      tombstones: true,
+    });
+  });
+
+  it('switches dedup off and on again', () => {
+    const off = { [ID]: { idempotency: false as const } };
+    const on = { [ID]: { idempotency: { scope: 'partition' as const } } };
+    expect(resolve({ idempotency: false }).idempotency).toBeNull();
+    expect(resolve({ idempotency: { windowMs: 5 } }, { handlers: off }).idempotency).toBeNull();
+    expect(resolve({ idempotency: false }, { handlers: on }).idempotency).toEqual({
+      windowMs: 1_800_000,
+      scope: 'partition',
+    });
+  });
+
+  it('applies the override of its own id alone', () => {
+    const handlers = { 'Shop.bill': { concurrency: 1 } };
+    expect(resolve({}, { handlers }).concurrency).toBe(16);
+    expect(resolve({}, { handlers }, 'constructor').concurrency).toBe(16);
+  });
+
+  it('reports everything wrong with the decorator at once', () => {
+    const own = { concurency: 3, timeoutMs: -1, retry: { attempts: 1.5 }, id: ' ' };
+    expect(problemsOf(own as EventHandlerOptions, { consumer: {} })).toEqual([
+      'id must not be empty',
+      'timeoutMs must be an integer from 1 to 86400000, got -1',
+      'retry.attempts must be an integer from 1 to 1000000, got 1.5',
+      'concurency is not an option; did you mean concurrency?',
+      'groupId is missing; set it, consumer.groupId of the module or KAFKA_GROUP_ID',
+    ]);
+  });
+
+  it('leaves the options alone', () => {
+    const own = Object.freeze({ id: 'x', retry: Object.freeze({ attempts: 2 }) });
+    expect(resolve(own).retry.attempts).toBe(2);
+  });
+});
