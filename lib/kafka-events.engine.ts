@@ -31,6 +31,9 @@ export class KafkaEventsEngine {
     const driver = settings.driver(connection);
     const now = () => clock.now();
     const signals = new SignalHub([signalLog(log, deadLetter.redact, now), ...observers]);
+    settings.idempotency.store.onEvict?.((evicted) => {
+      signals.emit('storeEvicted', { evicted });
+    });
     this.publisher = new EventPublisher({ settings, driver, sink: signals });
     // Of its own: an outage of the publisher's producers must not hold dead letters back.
     this.deadLetters = new RecordSender({

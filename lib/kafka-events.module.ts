@@ -9,10 +9,12 @@ import {
 
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import { KafkaEventsEngine } from './kafka-events.engine.js';
+import { kafkaJsDriver } from './kafka/drivers/kafkajs/kafkajs-driver.js';
 import type { KafkaEventsOptions, KafkaEventsSettings } from './kafka-events.options.js';
 import { KafkaEventsRuntimeModule } from './kafka-events-runtime.module.js';
 import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from './kafka-events.tokens.js';
 import { KafkaEventsHealth } from './observability/health.js';
+import { driverLog } from './observability/driver-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { resolveOptions } from './resolve-options.js';
 
@@ -119,5 +121,7 @@ function settingsFrom(options: KafkaEventsOptions | undefined): KafkaEventsSetti
       },
     ]);
   }
-  return resolveOptions(options, process.env);
+  return resolveOptions(options, process.env, (connection) =>
+    kafkaJsDriver(connection, driverLog(new Logger('KafkaEvents'))),
+  );
 }

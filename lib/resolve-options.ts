@@ -30,7 +30,7 @@ type DriverFactory = (connection: ConnectionSettings) => KafkaDriver;
 export function resolveOptions(
   options: KafkaEventsOptions,
   env: NodeJS.ProcessEnv,
-  defaultDriver?: DriverFactory,
+  defaultDriver: DriverFactory,
 ): KafkaEventsSettings {
   const problems = new OptionProblems();
   const root: Root = new OptionSection<KafkaEventsOptions>(problems, '', options);
@@ -42,7 +42,7 @@ export function resolveOptions(
 function readSettings(
   root: Root,
   env: Environment,
-  defaultDriver: DriverFactory | undefined,
+  defaultDriver: DriverFactory,
 ): KafkaEventsSettings {
   const { consume, connect } = readSides(root);
   const clock =
@@ -68,7 +68,7 @@ function readSettings(
     tombstones: root.boolean('tombstones') ?? DEFAULTS.tombstones,
     shutdownDrainMs: root.integer('shutdownDrainMs', DRAIN_MS) ?? DEFAULTS.shutdownDrainMs,
     observers: [...(root.value('observers', 'a list of objects', isListOfObjects) ?? [])],
-    driver: readDriver(root, defaultDriver),
+    driver: root.callback('driver') ?? defaultDriver,
     clock,
   };
 }
@@ -87,16 +87,6 @@ function readOverrides(root: Root): KafkaEventsSettings['handlerOverrides'] {
   const overrides = root.record('handlers', readHandler);
   const byId: Record<string, EventHandlerOverrides> = Object.create(null) as Record<string, never>;
   return Object.assign(byId, Object.fromEntries(overrides));
-}
-
-function readDriver(root: Root, defaultDriver: DriverFactory | undefined): DriverFactory {
-  const driver = root.callback('driver') ?? defaultDriver;
-  if (driver !== undefined) return driver;
-  if (!root.problems.concern('driver'))
-    root.refuse('driver', 'is missing, and there is no default');
-  return () => {
-    throw new Error('no driver was resolved');
-  };
 }
 
 function isListOfObjects(value: unknown): boolean {

@@ -518,12 +518,6 @@ describe('resolveOptions reports every problem at once, and no secret', () => {
   it.each(BAD)('$name', ({ options, env = TEST, problems }) => {
     expect(problemsOf(options, env).sort()).toEqual([...problems].sort());
   });
-
-  it('needs a driver from somewhere', () => {
-    expect(() => resolveOptions(GIVEN, TEST)).toThrow(
-      'driver: is missing, and there is no default',
-    );
-  });
 });
 
 describe('resolveOptions asks for a store to be chosen', () => {

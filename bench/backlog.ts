@@ -1,0 +1,59 @@
+import kafkajs from 'kafkajs';
+
+const { CompressionTypes, Kafka, logLevel, Partitioners } = kafkajs;
+
+/** What every contender reads. */
+export interface Backlog {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly records: number;
+  readonly partitions: number;
+  readonly keys: number;
+}
+
+const BATCH = 500;
+
+/** Writes a topic of orders as `EventPublisher` would, with a bare client, and its dead-letter topic. */
+export async function writeBacklog({ brokers, topic, records, partitions, keys }: Backlog) {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({
+    topics: [
+      { topic, numPartitions: partitions },
+      { topic: `${topic}.dlq`, numPartitions: 1 },
+    ],
+  });
+  await admin.disconnect();
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  for (let from = 0; from < records; from += BATCH) {
+    const messages = Array.from({ length: BATCH }, (_, i) => messageOf(from + i, keys));
+    await producer.send({ topic, messages, compression: CompressionTypes.None });
+  }
+  await producer.disconnect();
+}
+
+function messageOf(n: number, keys: number) {
+  const key = `order-${String(n % keys)}`;
+  return {
+    key,
+    value: JSON.stringify({
+      orderId: key,
+      customer: `customer-${String(n % 97)}`,
+      totalCents: n,
+      lines: [
+        { sku: 'a', quantity: 2 },
+        { sku: 'b', quantity: 1 },
+      ],
+    }),
+    headers: {
+      'event-id': `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+      'event-type': 'bench.order.v1',
+      'correlation-id': `correlation-${String(n)}`,
+      'event-time': new Date(0).toISOString(),
+      'aggregate-id': key,
+      'content-type': 'application/json',
+    },
+  };
+}

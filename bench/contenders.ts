@@ -1,0 +1,152 @@
+import 'reflect-metadata';
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { Controller, Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { EventPattern, Payload, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import kafkajs from 'kafkajs';
+import {
+  defineEvent,
+  EventHandler,
+  KafkaEventsModule,
+  type StandardSchema,
+} from 'nestjs-kafka-events';
+
+const { Kafka, logLevel } = kafkajs;
+
+interface Order {
+  readonly orderId: string;
+  readonly totalCents: number;
+}
+
+/** What one run is told; see `consume.ts`. */
+export interface Task {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly records: number;
+  readonly groupId: string;
+  /** How long a handler takes; 0 for one that returns at once. */
+  readonly workMs: number;
+  readonly concurrency: number;
+}
+
+/** Counts records; the time runs from the first to the last. */
+class StopWatch {
+  readonly finished: Promise<number>;
+  #resolve: (ms: number) => void = () => undefined;
+  #startedAt = 0;
+  #seen = 0;
+  /** Of what was read, so that reading cannot be optimised away. */
+  #sum = 0;
+
+  constructor(private readonly records: number) {
+    this.finished = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  begin(): void {
+    if (this.#startedAt === 0) this.#startedAt = performance.now();
+  }
+
+  count(order: Order): void {
+    this.#sum += order.totalCents;
+    if (++this.#seen === this.records) this.#resolve(performance.now() - this.#startedAt);
+  }
+}
+
+/** kafkajs alone: `eachBatch`, `JSON.parse`, one commit per batch. */
+async function bare(task: Task, watch: StopWatch): Promise<void> {
+  const kafka = new Kafka({ brokers: [...task.brokers], logLevel: logLevel.NOTHING });
+  const consumer = kafka.consumer({ groupId: task.groupId, maxWaitTimeInMs: 200 });
+  await consumer.connect();
+  await consumer.subscribe({ topic: task.topic, fromBeginning: true });
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch, commitOffsetsIfNecessary }) => {
+      watch.begin();
+      for (const { value } of batch.messages) {
+        watch.count(JSON.parse(String(value)) as Order);
+      }
+      const { topic, partition } = batch;
+      const offset = String(BigInt(batch.lastOffset()) + 1n);
+      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+    },
+  });
+}
+
+/** Nest's own Kafka transport with auto-commit, as its documentation sets it up. */
+async function nestTransport(task: Task, watch: StopWatch): Promise<void> {
+  @Controller()
+  class Orders {
+    @EventPattern(task.topic)
+    take(@Payload() order: object): void {
+      watch.begin();
+      watch.count(order as Order);
+    }
+  }
+  @Module({ controllers: [Orders] })
+  class App {}
+  const app = await NestFactory.createMicroservice<MicroserviceOptions>(App, {
+    logger: false,
+    transport: Transport.KAFKA,
+    options: {
+      client: { brokers: [...task.brokers], logLevel: logLevel.NOTHING },
+      consumer: { groupId: task.groupId },
+      subscribe: { fromBeginning: true },
+    },
+  });
+  await app.listen();
+}
+
+/** Us: memory store, dedup on, a contract that checks nothing. */
+async function ours(task: Task, watch: StopWatch): Promise<void> {
+  const unchecked: StandardSchema<Order> = {
+    '~standard': {
+      version: 1,
+      vendor: 'bench',
+      validate: (value) => ({ value: value as Order }),
+    },
+  };
+  const BenchOrder = defineEvent({
+    type: 'bench.order',
+    version: 1,
+    topic: task.topic,
+    key: 'orderId',
+    schema: unchecked,
+  });
+  @Injectable()
+  class Orders {
+    @EventHandler(BenchOrder, { concurrency: task.concurrency })
+    async take(order: Order): Promise<void> {
+      watch.begin();
+      if (task.workMs > 0) await delay(task.workMs);
+      watch.count(order);
+    }
+  }
+  @Module({
+    imports: [
+      KafkaEventsModule.forRoot({
+        clientId: 'bench',
+        brokers: task.brokers,
+        consumer: { groupId: task.groupId },
+        idempotency: { store: 'memory' },
+      }),
+    ],
+    providers: [Orders],
+  })
+  class App {}
+  await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
+}
+
+const CONTENDERS = { bare, nestTransport, ours };
+export type Contender = keyof typeof CONTENDERS;
+
+const [name = '', task = '{}'] = process.argv.slice(2);
+const contender = Object.entries(CONTENDERS).find(([each]) => each === name)?.[1];
+if (contender === undefined) throw new Error(`no such contender: ${name}`);
+const parsed = JSON.parse(task) as Task;
+const watch = new StopWatch(parsed.records);
+await contender(parsed, watch);
+process.stdout.write(`${JSON.stringify({ ms: await watch.finished })}\n`);
+process.exit(0);
