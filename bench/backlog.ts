@@ -21,7 +21,12 @@ export async function writeBacklog({ brokers, topic, records, partitions, keys }
   await admin.createTopics({
     topics: [
       { topic, numPartitions: partitions },
-      { topic: `${topic}.dlq`, numPartitions: 1 },
+      {
+        topic: `${topic}.dlq`,
+        numPartitions: 1,
+        // A record of the largest size and its dead letter's own headers.
+        configEntries: [{ name: 'max.message.bytes', value: String(2 * 1024 * 1024) }],
+      },
     ],
   });
   await admin.disconnect();

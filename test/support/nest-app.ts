@@ -5,7 +5,6 @@ import {
   type ModuleMetadata,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { kafkaJsDriver } from '../../lib/kafka/drivers/kafkajs/kafkajs-driver.js';
 import type { KafkaEventsModuleOptions } from '../../lib/kafka-events.module.js';
 import { onCleanup } from './cleanup.js';
 
@@ -22,7 +21,6 @@ export function quickOptions(
     topicName: () => topic,
     idempotency: { store: 'memory' },
     retry: { initialDelayMs: 5, maxDelayMs: 20 },
-    driver: (connection) => kafkaJsDriver(connection, () => undefined),
     ...overrides,
     consumer: {
       groupId,
