@@ -129,6 +129,7 @@ export {
   StoreUnavailableError,
   UndecodableRecordError,
   UnknownTopicError,
+  UnroutableRecordError,
 } from './kafka-events.errors.js';
 export type {
   DriverErrorKind,

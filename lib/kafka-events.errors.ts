@@ -6,6 +6,7 @@ export type KafkaEventsErrorCode =
   | 'MISSING_PEER'
   | 'MISSING_TOPICS'
   | 'UNDECODABLE'
+  | 'UNROUTABLE'
   | 'INVALID_EVENT'
   | 'EVENT_TOO_LARGE'
   | 'UNKNOWN_TOPIC'
@@ -106,6 +107,13 @@ export class MissingTopicsError extends KafkaEventsError {
 export class UndecodableRecordError extends KafkaEventsError {
   constructor(message: string, options?: KafkaEventsErrorOptions) {
     super('UNDECODABLE', message, options);
+  }
+}
+
+/** What the dead letter of a record that reaches no handler says: why nobody could be chosen. */
+export class UnroutableRecordError extends KafkaEventsError {
+  constructor(message: string) {
+    super('UNROUTABLE', message);
   }
 }
 
@@ -339,7 +347,7 @@ function describeFailures(failures: readonly PublishAllFailure[]): string {
 }
 
 /** One line for people: where and what, without payload values. */
-export function describeIssues(issues: readonly PayloadIssue[]): string {
+function describeIssues(issues: readonly PayloadIssue[]): string {
   return issues
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
     .join('; ');

@@ -1,7 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 
 import type { Clock } from './contracts/clock.js';
-import type { EventHandlerOverrides, HandlerSettings } from './consuming/handler-options.js';
+import type { EventHandlerOverrides } from './consuming/handler-options.js';
 import type { RetryOptions, RetryPolicy } from './failure/retry-policy.js';
 import type { IdempotencyStore } from './idempotency/idempotency-store.js';
 import type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
@@ -182,4 +182,4 @@ export interface KafkaEventsSettings {
   readonly clock: Clock;
 }
 
-export type { ConnectionSettings, HandlerSettings, SaslOptions };
+export type { ConnectionSettings, SaslOptions };

@@ -11,7 +11,7 @@ export interface GivenUp {
   /** Null where no handler was chosen yet. */
   readonly handlerId: string | null;
   readonly reason: DeadLetterReason;
-  readonly error: Error | null;
+  readonly error: Error;
   readonly attempts: number;
   readonly firstFailedAt: Date | null;
 }

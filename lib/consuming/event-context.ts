@@ -104,6 +104,9 @@ export class EventContext extends BaseRpcContext {
    * follows from this event, this handler and the event's type and ordinal (or `name`), so that a
    * repeated attempt publishes the same id and consumers can tell.
    *
+   * The id is safe to repeat, an effect is not: where a handler does both, publish first, or make
+   * the effect idempotent, since a failing publish runs the handler again.
+   *
    * @throws PublishError as `EventPublisher.publish` does.
    */
   publish<S extends EventSource>(

@@ -12,12 +12,10 @@ export interface Route {
 export type Routing =
   | { readonly kind: 'ours'; readonly route: Route }
   | { readonly kind: 'not-ours' }
-  | { readonly kind: 'unknown-version' }
-  | { readonly kind: 'no-event-type' };
+  /** The version, or the type itself, cannot be told; `why` says so to people. */
+  | { readonly kind: 'unknown-version' | 'no-event-type'; readonly why: string };
 
 const NOT_OURS: Routing = { kind: 'not-ours' };
-const UNKNOWN_VERSION: Routing = { kind: 'unknown-version' };
-const NO_EVENT_TYPE: Routing = { kind: 'no-event-type' };
 
 /** The routes of one physical topic in one consumer group. */
 export class TopicRoutes {
@@ -40,7 +38,9 @@ export class TopicRoutes {
     if (envelope.eventType === '') return this.#withoutType(envelope);
     const routing = this.#byEventType.get(envelope.eventType);
     if (routing !== undefined) return routing;
-    return this.#types.has(withoutVersion(envelope.eventType)) ? UNKNOWN_VERSION : NOT_OURS;
+    return this.#types.has(withoutVersion(envelope.eventType))
+      ? { kind: 'unknown-version', why: `no handler takes ${envelope.eventType}; ${this.#known()}` }
+      : NOT_OURS;
   }
 
   #withoutType(envelope: EventEnvelope): Routing {
@@ -48,7 +48,12 @@ export class TopicRoutes {
     const matching = all.find(({ route }) => route.contract.match?.(envelope.record) === true);
     if (matching !== undefined) return matching;
     const [only, second] = all;
-    return only !== undefined && second === undefined ? only : NO_EVENT_TYPE;
+    if (only !== undefined && second === undefined) return only;
+    return { kind: 'no-event-type', why: `the record has no event type; ${this.#known()}` };
+  }
+
+  #known(): string {
+    return `known here: ${[...this.#byEventType.keys()].join(', ')}`;
   }
 }
 

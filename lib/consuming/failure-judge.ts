@@ -1,3 +1,4 @@
+import { withinMs } from '../contracts/within.js';
 import type { Clock } from '../contracts/clock.js';
 import { isPromise } from '../contracts/maybe-promise.js';
 import {
@@ -16,7 +17,6 @@ import {
 import type { EventContext } from './event-context.js';
 import type { EventOutcome } from './event-outcome.js';
 import type { HandlerCourse } from './handler-course.js';
-import { withinMs } from './within.js';
 
 export interface Failure {
   readonly course: HandlerCourse;

@@ -1,3 +1,4 @@
+import { withinMs } from '../contracts/within.js';
 import type { Clock } from '../contracts/clock.js';
 import type {
   CommitItem,
@@ -20,7 +21,6 @@ import { OffsetCommitter } from './offset-committer.js';
 import { OwnedPartition } from './owned-partition.js';
 import type { RecordOutcome, RecordPipeline } from './record-pipeline.js';
 import type { RunningHandler, RunningHandlers } from './running-handlers.js';
-import { withinMs } from './within.js';
 
 /** What a group consumes from one physical topic. */
 export interface ConsumedTopic {
@@ -218,7 +218,7 @@ export class GroupConsumer implements ConsumerHooks {
         return;
       }
       if (opened.kind === 'dead-letter') {
-        this.#endWith(next, pipeline.deadLetter(next, opened.reason));
+        this.#endWith(next, pipeline.deadLetter(next, opened.reason, opened.error));
         return;
       }
       next = this.#settle(next);

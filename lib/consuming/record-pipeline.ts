@@ -4,6 +4,7 @@ import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import { ClaimKeys } from '../idempotency/claim-keys.js';
 import type { HeldClaim } from '../idempotency/claims.js';
+import { UnroutableRecordError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
 import type { Claimed, ClaimStep, Completed } from './claim-step.js';
@@ -30,7 +31,7 @@ export type RecordOutcome =
 export type Opened =
   | Delivery
   | { readonly kind: 'settle'; readonly outcome: 'not-ours' | 'tombstone' }
-  | { readonly kind: 'dead-letter'; readonly reason: DeadLetterReason };
+  | { readonly kind: 'dead-letter'; readonly reason: DeadLetterReason; readonly error: Error };
 
 export interface PipelineSteps {
   readonly claim: ClaimStep;
@@ -85,7 +86,7 @@ export class RecordPipeline {
       // A tombstone has nothing but its key: without a type it is nobody's poison.
       return tombstone && routing.kind === 'no-event-type'
         ? this.#tombstone(record)
-        : { kind: 'dead-letter', reason: routing.kind };
+        : unroutable(routing.kind, routing.why);
     }
     const { route } = routing;
     const handlers = tombstone
@@ -95,7 +96,7 @@ export class RecordPipeline {
     if (envelope.idDerived) {
       this.signals.emit('missingId', recordRef(this.options.groupId, record));
       if (this.options.missingId === 'dead-letter') {
-        return { kind: 'dead-letter', reason: 'invalid' };
+        return unroutable('invalid', "the record has no event id, and missingId is 'dead-letter'");
       }
     }
     return { kind: 'deliver', record, envelope, route, handlers };
@@ -110,10 +111,14 @@ export class RecordPipeline {
   }
 
   /** Dead-letters a record that reaches no handler, trying for as long as its partition is ours. */
-  async deadLetter(record: ConsumedRecord, reason: DeadLetterReason): Promise<RecordOutcome> {
+  async deadLetter(
+    record: ConsumedRecord,
+    reason: DeadLetterReason,
+    error: Error,
+  ): Promise<RecordOutcome> {
     const { partition } = record;
     const firstFailedAt = new Date(this.clock.now());
-    const givenUp = { handlerId: null, reason, error: null, attempts: 0, firstFailedAt };
+    const givenUp = { handlerId: null, reason, error, attempts: 0, firstFailedAt };
     for (let tries = 1; await partition.whenActive(); tries++) {
       partition.enter();
       const written = await this.steps.deadLetter.write(record, givenUp);
@@ -265,6 +270,10 @@ export class RecordPipeline {
     this.signals.emit('tombstone', recordRef(this.options.groupId, record));
     return { kind: 'settle', outcome: 'tombstone' };
   }
+}
+
+function unroutable(reason: DeadLetterReason, why: string): Opened {
+  return { kind: 'dead-letter', reason, error: new UnroutableRecordError(why) };
 }
 
 /** A record is abandoned when one of its handlers is; else the gravest outcome names it. */

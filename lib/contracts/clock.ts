@@ -1,5 +1,5 @@
 /** What a pending timer is known by; opaque to everyone but the clock that made it. */
-export type TimerHandle = unknown;
+export type TimerHandle = object;
 
 /** Time as the engine sees it, so that tests can move it by hand. */
 export interface Clock {

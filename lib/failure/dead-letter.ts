@@ -11,7 +11,7 @@ export interface DeadLetter {
   /** Null where no handler was chosen yet. */
   readonly handlerId: string | null;
   readonly reason: DeadLetterReason;
-  readonly error: Error | null;
+  readonly error: Error;
   /** Failed attempts. */
   readonly attempts: number;
   readonly firstFailedAt: Date;
@@ -74,14 +74,12 @@ function ownHeaders(
     [names.replayCount, '0'],
   ];
   if (letter.handlerId !== null) headers.push([names.handler, letter.handlerId]);
-  if (error !== null) {
-    headers.push([names.errorClass, error.name.slice(0, MAX_CLASS_LENGTH)]);
-    if (detail !== 'class') {
-      headers.push([names.errorMessage, redact(error.message).slice(0, MAX_MESSAGE_LENGTH)]);
-    }
-    if (detail === 'stack' && error.stack !== undefined) {
-      headers.push([names.errorStack, redact(error.stack).slice(0, MAX_STACK_LENGTH)]);
-    }
+  headers.push([names.errorClass, error.name.slice(0, MAX_CLASS_LENGTH)]);
+  if (detail !== 'class') {
+    headers.push([names.errorMessage, redact(error.message).slice(0, MAX_MESSAGE_LENGTH)]);
+  }
+  if (detail === 'stack' && error.stack !== undefined) {
+    headers.push([names.errorStack, redact(error.stack).slice(0, MAX_STACK_LENGTH)]);
   }
   return headers.map(([name, text]) => [name, Buffer.from(text)] as const);
 }

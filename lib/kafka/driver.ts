@@ -1,4 +1,4 @@
-import type { InRecord, OutRecord, RecordBatch, TopicPartition } from './records.js';
+import type { OutRecord, RecordBatch, TopicPartition } from './records.js';
 
 /**
  * The driver port: what the engine asks of a Kafka client, and nothing else.
@@ -129,5 +129,3 @@ export interface AdminDriver {
   createTopics(specs: readonly TopicSpec[]): Promise<void>;
   close(): Promise<void>;
 }
-
-export type { InRecord, OutRecord, RecordBatch, TopicPartition };

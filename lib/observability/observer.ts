@@ -46,7 +46,7 @@ export interface Signals {
     readonly handlerId: string | null;
     readonly reason: DeadLetterReason;
     readonly deadLetterTopic: string;
-    readonly error: Error | null;
+    readonly error: Error;
   };
   /** A dead letter could not be written; it is tried again and the offset waits. */
   deadLetterFailed: RecordRef & { readonly deadLetterTopic: string; readonly error: Error };

@@ -85,9 +85,8 @@ export function signalLog(
       );
     },
     onPartitionLost: ({ groupId, abandoned, ...partition }) => {
-      log.log(
-        `${groupId}: lost ${partitionName(partition)}, ${String(abandoned)} record(s) dropped`,
-      );
+      const left = abandoned === 0 ? '' : `, ${String(abandoned)} record(s) left to its next owner`;
+      log.log(`${groupId}: gave up ${partitionName(partition)}${left}`);
     },
     onPartitionAssigned: ({ groupId, ...partition }) => {
       log.log(`${groupId}: gained ${partitionName(partition)}`);

@@ -10,7 +10,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export class EarliestTimer {
   #dueAt = Infinity;
-  #handle: TimerHandle;
+  #handle: TimerHandle | null = null;
 
   constructor(
     private readonly clock: Clock,
@@ -32,6 +32,6 @@ export class EarliestTimer {
   disarm(): void {
     if (this.#dueAt === Infinity) return;
     this.#dueAt = Infinity;
-    this.clock.clearTimeout(this.#handle);
+    if (this.#handle !== null) this.clock.clearTimeout(this.#handle);
   }
 }

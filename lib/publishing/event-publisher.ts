@@ -22,7 +22,7 @@ import type {
   PublishReceipt,
 } from './publish-options.js';
 import { RecordSender } from './record-sender.js';
-import { settledWithin } from './settled-within.js';
+import { withinMs } from '../contracts/within.js';
 import { toPublishError } from './to-publish-error.js';
 import type { TopicProducerStats } from './topic-producer.js';
 
@@ -152,7 +152,7 @@ export class EventPublisher implements EventSink {
   }
 
   async #close(deadlineMs: number): Promise<void> {
-    await settledWithin(this.#buffer.whenEmpty(), deadlineMs, this.options.settings.clock);
+    await withinMs(this.#buffer.whenEmpty(), deadlineMs, this.options.settings.clock);
     await this.#sender.close(CLOSE_PRODUCERS_MS);
   }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../contracts/clock.js';
 import type { KafkaDriver, RecordPosition } from '../kafka/driver.js';
 import type { OutRecord } from '../kafka/records.js';
 import type { SignalSink } from '../observability/observer.js';
-import { settledWithin } from './settled-within.js';
+import { withinMs } from '../contracts/within.js';
 import { TopicProducer, type TopicProducerStats } from './topic-producer.js';
 
 export interface RecordSenderOptions {
@@ -46,7 +46,7 @@ export class RecordSender {
   async close(deadlineMs: number): Promise<void> {
     this.#closed = true;
     const closing = [...this.#producers.values()].map((producer) => producer.close());
-    await settledWithin(Promise.all(closing), deadlineMs, this.options.clock);
+    await withinMs(Promise.all(closing), deadlineMs, this.options.clock);
   }
 
   #producer(topic: string): TopicProducer {

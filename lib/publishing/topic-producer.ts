@@ -69,7 +69,7 @@ export class TopicProducer {
   readonly #closing = new Set<Promise<void>>();
   readonly #limit: BatchLimit;
   readonly #deadlines: EarliestTimer;
-  #backoff: TimerHandle;
+  #backoff: TimerHandle | null = null;
   #failures = 0;
   #lastError: DriverError | null = null;
 
@@ -112,7 +112,7 @@ export class TopicProducer {
   async close(): Promise<void> {
     this.#state = 'closed';
     this.#deadlines.disarm();
-    this.options.clock.clearTimeout(this.#backoff);
+    if (this.#backoff !== null) this.options.clock.clearTimeout(this.#backoff);
     rejectAll([...this.#inFlight, ...this.#queue], this.#closedError());
     this.#inFlight = [];
     this.#queue = [];

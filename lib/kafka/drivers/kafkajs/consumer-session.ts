@@ -14,7 +14,7 @@ import { outOfRangePartition, toDriverError } from './kafkajs-errors.js';
 import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
 import { Membership } from './membership.js';
 import { preJoinAssigner, type JoinAnswer, type MembershipObserver } from './pre-join-assigner.js';
-import { within } from './within.js';
+import { withinMs } from '../../../contracts/within.js';
 
 /** Whom a session tells what happens. Only `records` may throw, and that ends the session. */
 export interface SessionOwner {
@@ -220,7 +220,7 @@ export class ConsumerSession implements MembershipObserver {
 
   private async holdBack(): Promise<void> {
     this.gate.close();
-    await within(this.config.revokeDrainMs, this.owner.revoking());
+    await withinMs(this.owner.revoking(), this.config.revokeDrainMs);
   }
 
   private takeAssignment(assignment: IMemberAssignment): void {
@@ -286,7 +286,7 @@ export class ConsumerSession implements MembershipObserver {
   }
 
   private async disconnect(deadlineMs: number): Promise<void> {
-    await within(deadlineMs, this.consumer.disconnect());
+    await withinMs(this.consumer.disconnect(), deadlineMs);
     this.client.abandon();
   }
 }

@@ -5,7 +5,7 @@ import type { ConnectionSettings } from '../../connection.js';
 import type { AdminDriver, DriverLog, TopicDescription, TopicSpec } from '../../driver.js';
 import { createKafkaJsClient, retryOptions, type KafkaJsClient } from './kafkajs-client.js';
 import { isUnknownTopic, toDriverError } from './kafkajs-errors.js';
-import { within } from './within.js';
+import { withinMs } from '../../../contracts/within.js';
 
 const CLOSE_DEADLINE_MS = 5000;
 const BROKER_DEFAULT = -1;
@@ -48,7 +48,7 @@ export class KafkaJsAdmin implements AdminDriver {
   }
 
   async close(): Promise<void> {
-    await within(CLOSE_DEADLINE_MS, this.admin.disconnect());
+    await withinMs(this.admin.disconnect(), CLOSE_DEADLINE_MS);
     this.client.abandon();
   }
 

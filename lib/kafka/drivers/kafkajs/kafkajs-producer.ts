@@ -16,7 +16,7 @@ import { KafkaJsAdmin } from './kafkajs-admin.js';
 import { createKafkaJsClient, retryOptions, type KafkaJsClient } from './kafkajs-client.js';
 import { toDriverError } from './kafkajs-errors.js';
 import { toKafkaJsHeaders } from './kafkajs-headers.js';
-import { within } from './within.js';
+import { withinMs } from '../../../contracts/within.js';
 
 const CLOSE_DEADLINE_MS = 5000;
 /** A topic made a moment ago may take this long to be known to every broker. */
@@ -75,7 +75,7 @@ export class KafkaJsProducer implements ProducerDriver {
 
   async close(): Promise<void> {
     this.closed = true;
-    await within(CLOSE_DEADLINE_MS, this.producer.disconnect());
+    await withinMs(this.producer.disconnect(), CLOSE_DEADLINE_MS);
     this.client.abandon();
   }
 

@@ -1,7 +1,11 @@
-import type { Clock } from '../contracts/clock.js';
+import { systemClock, type Clock } from './clock.js';
 
 /** Waits for a promise, but not longer than that; true when it was in time. Rejections count as done. */
-export function withinMs(promise: Promise<unknown>, ms: number, clock: Clock): Promise<boolean> {
+export function withinMs(
+  promise: Promise<unknown>,
+  ms: number,
+  clock: Clock = systemClock,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = clock.setTimeout(() => {
       resolve(false);

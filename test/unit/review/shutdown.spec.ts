@@ -1,0 +1,100 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { EventConsumers } from '../../../lib/consuming/event-consumers.js';
+import type { GroupSurroundings } from '../../../lib/consuming/build-group.js';
+import { systemClock } from '../../../lib/contracts/clock.js';
+import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
+import type { AdminDriver } from '../../../lib/kafka/driver.js';
+import type { KafkaEventsSettings } from '../../../lib/kafka-events.options.js';
+import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
+import { eventually } from '../../support/eventually.js';
+import { ModelConsumer, ModelPartition } from '../../support/model-kafka.js';
+import { append, idOf } from './fixtures.js';
+
+const Created = anyEvent('order.created');
+
+/** Consumers over a model, whose look at the topics takes as long as the test wants. */
+function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers {
+  const settings = {
+    topicName: (topic: string) => topic,
+    topics: 'verify',
+    onUnavailable: 'retry',
+    shutdownDrainMs: 50,
+    maxBufferedBytes: 1_000_000,
+    clock: systemClock,
+    producer: { maxRecordBytes: 1_000 },
+    deadLetter: { topicName: (topic: string) => `${topic}.dlq`, onUndeliverable: 'hold' },
+    idempotency: { store: new MemoryIdempotencyStore(), onStoreError: 'pause', windowMs: 1_000 },
+    missingId: 'derive',
+    group: (groupId: string) => ({ groupId, sessionTimeoutMs: 30_000, commitIntervalMs: 5, maxSpan: 100, maxConcurrency: Infinity }),
+  } as unknown as KafkaEventsSettings;
+  return new EventConsumers({
+    settings,
+    driver: { name: 'model', consumer: () => kafka, admin: () => admin, producer: () => { throw new Error('unused'); } },
+    sink: { publish: () => Promise.reject(new Error('unused')) },
+    sendDeadLetter: () => Promise.resolve(),
+    signals: { emit: () => undefined },
+    random: () => 0,
+    owner: 'test',
+  } as unknown as Omit<GroupSurroundings, 'budget'>);
+}
+
+const found = (topic: string) => ({ topic, partitions: 1, maxMessageBytes: null });
+
+describe('shutdown', () => {
+  it('starts no consumer when it comes while the boot looks at the topics', async () => {
+    const kafka = new ModelConsumer([new ModelPartition('orders', 0)]);
+    let answer: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => { answer = resolve; });
+    const consumers = consumersOver(kafka, {
+      describeTopics: async (topics) => { await asked; return topics.map(found); },
+      createTopics: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    });
+    const starting = consumers.start([handlerOf('h', [Created], () => undefined)]).catch(() => undefined);
+    await consumers.stop();
+    answer();
+    await starting;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    // Either it never joined, or it left again.
+    expect({ owned: kafka.owned.length, stopped: kafka.stopped }).not.toEqual({ owned: 1, stopped: false });
+  });
+
+  it('does not wait for a broker that the background start cannot reach', async () => {
+    let looks = 0;
+    const consumers = consumersOver(new ModelConsumer([]), {
+      describeTopics: () => ++looks === 1 ? Promise.reject(new Error('away')) : new Promise(() => undefined),
+      createTopics: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    });
+    await consumers.start([handlerOf('h', [Created], () => undefined)]);
+    await eventually(() => looks === 2);
+    const stopped = consumers.stop().then(() => 'stopped');
+    const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'still waiting'));
+    expect(await Promise.race([stopped, late])).toBe('stopped');
+  });
+
+  it('starts nothing new when a rebalance comes in between', async () => {
+    const partition = new ModelPartition('orders', 0);
+    for (let i = 0; i < 50; i++) append(partition, `e${String(i)}`, { key: 'k' });
+    const started: string[] = [];
+    let finish: () => void = () => undefined;
+    const first = new Promise<void>((resolve) => { finish = resolve; });
+    const engine = await startEngine(
+      [partition],
+      [handlerOf('h', [Created], async (payload) => {
+        started.push(idOf(payload));
+        await (started.length === 1 ? first : new Promise((resolve) => setTimeout(resolve, 5)));
+      })],
+    );
+    engine.kafka.fetch(partition);
+    await eventually(() => started.length === 1);
+    const stopping = engine.consumer.stop(200, 50);
+    // Another pod of the same rollout leaves: we keep the partition.
+    await engine.kafka.rebalance([partition], 10);
+    finish();
+    await stopping;
+    expect(started).toEqual(['e0']);
+    expect(engine.count('drainTimedOut')).toBeLessThanOrEqual(1);
+  });
+});
