@@ -42,6 +42,8 @@ export class KafkaEventsEngine {
       sink: signals,
       maxBatchRecords: producer.maxBatchRecords,
       requestTimeoutMs: connection.requestTimeoutMs,
+      // The pipeline tries again itself: only it knows when the partition is to be given up.
+      once: true,
     });
     this.consumers = new EventConsumers({
       settings,

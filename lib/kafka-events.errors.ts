@@ -353,11 +353,27 @@ function describeIssues(issues: readonly PayloadIssue[]): string {
     .join('; ');
 }
 
-/** Anything thrown, as an Error: a non-error becomes the message of one. */
+/** Anything thrown, as an Error: what is none becomes the `cause` of one. Never throws itself. */
 export function toError(thrown: unknown): Error {
-  // Not `instanceof`: an error may come from another realm (jest runs tests in one).
-  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown && 'name' in thrown) {
-    return thrown as Error;
+  return isErrorLike(thrown) ? thrown : new Error(textOf(thrown), { cause: thrown });
+}
+
+// Not `instanceof`: an error may come from another realm (jest runs tests in one).
+function isErrorLike(thrown: unknown): thrown is Error {
+  return (
+    typeof thrown === 'object' &&
+    thrown !== null &&
+    'message' in thrown &&
+    typeof thrown.message === 'string' &&
+    'name' in thrown &&
+    typeof thrown.name === 'string'
+  );
+}
+
+function textOf(thrown: unknown): string {
+  try {
+    return typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown);
+  } catch {
+    return 'something that has no text was thrown';
   }
-  return new Error(String(thrown));
 }

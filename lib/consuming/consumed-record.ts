@@ -1,24 +1,22 @@
 import type { InRecord } from '../kafka/records.js';
-import type { OwnedPartition, PartitionRecord } from './owned-partition.js';
+import type { LaneEntry } from './lanes.js';
+import type { OwnedPartition, RecordPlace } from './owned-partition.js';
 
 /** A record on its way through the engine, from delivery to settlement. */
-export class ConsumedRecord implements PartitionRecord {
-  settled = false;
+export class ConsumedRecord implements LaneEntry {
   nextInLane: this | null = null;
+
   constructor(
     readonly record: InRecord,
     readonly partition: OwnedPartition<ConsumedRecord>,
-    readonly nextOffset: bigint,
-    readonly laneKey: string | null,
-    /** Milliseconds since the Unix epoch. */
-    readonly deliveredAt: number,
+    readonly place: RecordPlace,
   ) {}
+
+  get laneKey(): string | null {
+    return this.place.laneKey;
+  }
 
   get bytes(): number {
     return this.record.bytes;
-  }
-
-  get offset(): bigint {
-    return this.record.offset;
   }
 }

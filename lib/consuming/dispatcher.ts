@@ -1,5 +1,6 @@
 import type { Delivery } from './delivery.js';
 import type { Route } from './event-router.js';
+import type { HandlerRuntime } from './handler-runtime.js';
 
 /** Records started in one turn of the event loop before timers and sockets get theirs. */
 const BURST = 256;
@@ -7,12 +8,15 @@ const BURST = 256;
 /**
  * Starts records that are at the head of their lanes as soon as all their handlers have a ticket.
  *
- * Each route has a queue of its own, so that a handler without tickets holds up only the records
- * that need it. Nothing is decoded, claimed or allocated for a record before it is started.
+ * Each route has a queue of its own, and they take turns: a handler without tickets holds up only
+ * the records that need it, and a record that needs several handlers is not passed for ever by
+ * those that need one: while it waits, one ticket of each is kept for it. Nothing is decoded,
+ * claimed or allocated for a record before it is started.
  */
 export class Dispatcher {
   readonly #queues: readonly ReadyQueue[];
   readonly #queueOf = new Map<Route, ReadyQueue>();
+  #turn = 0;
   #burst = 0;
   #pumping = false;
   #resting = false;
@@ -36,33 +40,47 @@ export class Dispatcher {
     if (this.#pumping || this.#resting) return;
     this.#pumping = true;
     try {
-      for (const queue of this.#queues) this.#drain(queue);
+      while (this.#startRound());
     } finally {
       this.#pumping = false;
     }
   };
 
-  #drain(queue: ReadyQueue): void {
-    for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
-      const { partition } = next.record;
-      if (partition.lost) {
-        queue.shift();
+  /** Gives each queue one chance, the one whose turn it is first; true when something started. */
+  #startRound(): boolean {
+    const { length } = this.#queues;
+    const first = this.#turn;
+    let kept: Set<HandlerRuntime> | null = null;
+    let started = false;
+    for (let i = 0; i < length; i++) {
+      const queue = this.#queues[(first + i) % length];
+      const next = queue?.head();
+      if (queue === undefined || next === undefined) {
+        if (i === 0) this.#turn = (first + 1) % length;
         continue;
       }
+      if (!next.record.partition.active) continue;
       if (this.#burst >= BURST) {
         this.#rest();
-        return;
+        return false;
       }
-      if (!partition.active || !takeTickets(next)) return;
+      if (!hasTickets(next, kept)) {
+        kept ??= new Set();
+        for (const handler of next.handlers) kept.add(handler);
+        continue;
+      }
+      if (i === 0) this.#turn = (first + 1) % length;
+      for (const handler of next.handlers) handler.tickets.tryAcquire();
       this.#burst++;
       queue.shift();
       this.start(next);
+      started = true;
     }
+    return started;
   }
 
   /** Lets the event loop turn: without it a long queue of quick handlers starves the heartbeat. */
   #rest(): void {
-    if (this.#resting) return;
     this.#resting = true;
     setImmediate(() => {
       this.#resting = false;
@@ -72,9 +90,11 @@ export class Dispatcher {
   }
 }
 
-function takeTickets({ handlers }: Delivery): boolean {
-  for (const handler of handlers) if (!handler.tickets.available) return false;
-  for (const handler of handlers) handler.tickets.tryAcquire();
+/** Whether all handlers have a ticket to spare beyond the one kept for a record that waits longer. */
+function hasTickets({ handlers }: Delivery, kept: ReadonlySet<HandlerRuntime> | null): boolean {
+  for (const handler of handlers) {
+    if (!handler.tickets.canSpare(kept?.has(handler) === true ? 1 : 0)) return false;
+  }
   return true;
 }
 
@@ -87,8 +107,14 @@ class ReadyQueue {
     this.#items.push(delivery);
   }
 
-  peek(): Delivery | undefined {
-    return this.#items[this.#head];
+  /** The first whose partition is still ours. */
+  head(): Delivery | undefined {
+    let head = this.#items[this.#head];
+    while (head?.record.partition.lost === true) {
+      this.shift();
+      head = this.#items[this.#head];
+    }
+    return head;
   }
 
   shift(): void {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Claims } from '../idempotency/claims.js';
-import { DriverError, MissingTopicsError, toError } from '../kafka-events.errors.js';
+import { DriverError, MissingTopicsError, ShutdownError, toError } from '../kafka-events.errors.js';
 import { BufferBudget } from './buffer-budget.js';
 import { buildGroup, type GroupSurroundings } from './build-group.js';
 import type { BoundHandler } from './event-handler.js';
@@ -23,7 +23,6 @@ export class EventConsumers {
   readonly #budget: BufferBudget;
   #expected: readonly string[] = [];
   #problem: Error | null = null;
-  #background: Promise<void> = Promise.resolve();
 
   constructor(private readonly around: Omit<GroupSurroundings, 'budget'>) {
     this.#budget = new BufferBudget(around.settings.maxBufferedBytes);
@@ -59,17 +58,17 @@ export class EventConsumers {
       await this.#tryStart(handlers);
     } catch (thrown) {
       const error = toError(thrown);
+      if (this.#stopping.signal.aborted) return;
       await this.#dropGroups(0);
       if (this.around.settings.onUnavailable === 'fail' || !mayPass(error)) throw error;
       this.#failed(error);
-      this.#background = this.#keepTrying(handlers);
+      void this.#keepTrying(handlers);
     }
   }
 
   /** Drains, commits and leaves every group; resolves within the drain time and a little, never rejects. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#background;
     await this.#dropGroups(this.around.settings.shutdownDrainMs);
   }
 
@@ -81,6 +80,8 @@ export class EventConsumers {
     } finally {
       await admin.close();
     }
+    // The shutdown may have come meanwhile: from here on it would not know of what we start.
+    if (this.#stopping.signal.aborted) throw new ShutdownError();
     const starting = this.#expected.map(async (groupId) => {
       const own = handlers.filter((handler) => handler.settings.groupId === groupId);
       const around = { ...this.around, budget: this.#budget };
@@ -103,6 +104,7 @@ export class EventConsumers {
         await this.#tryStart(handlers);
         return;
       } catch (thrown) {
+        if (signal.aborted) return;
         await this.#dropGroups(0);
         this.#failed(toError(thrown));
       }

@@ -15,6 +15,8 @@ import type { EventSink, PublishOptions, PublishReceipt } from '../publishing/pu
 export interface EventDelivery {
   readonly envelope: EventEnvelope;
   readonly handlerId: string;
+  /** Names the event for this handler, for ever: what it publishes is named after that. */
+  readonly key: string;
   /** 1 for the first attempt; attempts before a restart count where the store remembers them. */
   readonly attempt: number;
   readonly sink: EventSink;
@@ -101,7 +103,8 @@ export class EventContext extends BaseRpcContext {
 
   /**
    * Publishes an event that this one caused: correlation and causation are filled in, and its id
-   * follows from this event, this handler and the event's type and ordinal (or `name`), so that a
+   * follows from this event (id, topic, source), this group and handler, and the event's type and
+   * ordinal (or `name`), so that a
    * repeated attempt publishes the same id and consumers can tell.
    *
    * The id is safe to repeat, an effect is not: where a handler does both, publish first, or make
@@ -124,8 +127,7 @@ export class EventContext extends BaseRpcContext {
       ...rest,
       causationId: this.eventId,
       eventId: deterministicEventId([
-        this.eventId,
-        this.handlerId,
+        this.#delivery.key,
         eventType,
         name === undefined ? `#${String(ordinal)}` : `=${name}`,
       ]),

@@ -1,5 +1,6 @@
 import type { EventContract } from '../contracts/event-contract.js';
 import type { EventEnvelope } from '../contracts/event-envelope.js';
+import { toError } from '../kafka-events.errors.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 
 /** One event type of one topic, with the handlers of one group that take it. */
@@ -45,8 +46,15 @@ export class TopicRoutes {
 
   #withoutType(envelope: EventEnvelope): Routing {
     const all = [...this.#byEventType.values()];
-    const matching = all.find(({ route }) => route.contract.match?.(envelope.record) === true);
-    if (matching !== undefined) return matching;
+    try {
+      const matching = all.find(({ route }) => route.contract.match?.(envelope.record) === true);
+      if (matching !== undefined) return matching;
+    } catch (error) {
+      return {
+        kind: 'no-event-type',
+        why: `a definition's match threw: ${toError(error).message}`,
+      };
+    }
     const [only, second] = all;
     if (only !== undefined && second === undefined) return only;
     return { kind: 'no-event-type', why: `the record has no event type; ${this.#known()}` };

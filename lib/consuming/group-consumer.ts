@@ -18,8 +18,8 @@ import type { TopicRoutes } from './event-router.js';
 import { FlowControl } from './flow-control.js';
 import type { Ordering } from './handler-options.js';
 import { OffsetCommitter } from './offset-committer.js';
-import { OwnedPartition } from './owned-partition.js';
-import type { RecordOutcome, RecordPipeline } from './record-pipeline.js';
+import { OwnedPartition, RecordPlace } from './owned-partition.js';
+import type { Opened, RecordOutcome, RecordPipeline } from './record-pipeline.js';
 import type { RunningHandler, RunningHandlers } from './running-handlers.js';
 
 /** What a group consumes from one physical topic. */
@@ -58,6 +58,7 @@ export class GroupConsumer implements ConsumerHooks {
   readonly #flow: FlowControl;
   #state: ConsumerState = 'joining';
   #error: Error | null = null;
+  #stopping = false;
 
   constructor(private readonly parts: GroupConsumerParts) {
     const { settings, driver, signals, clock, budget } = parts;
@@ -112,6 +113,7 @@ export class GroupConsumer implements ConsumerHooks {
 
   /** Stops fetching, lets running handlers finish until the deadline, commits, leaves. Never rejects. */
   async stop(drainMs: number, leaveMs: number): Promise<void> {
+    this.#stopping = true;
     this.parts.driver.quiesce();
     if (!(await this.#drain(this.partitions, drainMs))) this.#abandon();
     await withinMs(this.#committer.flush(), leaveMs, this.parts.clock);
@@ -133,6 +135,11 @@ export class GroupConsumer implements ConsumerHooks {
       budget.join();
       signals.emit('partitionAssigned', { ...this.#ref(owned), epoch: owned.epoch });
     }
+    if (this.#stopping) {
+      // A rebalance in the middle of a shutdown: nothing starts on what it left or brought us.
+      for (const partition of this.#owned.values()) partition.drain();
+      return;
+    }
     for (const owned of kept) this.#owned.get(partitionName(owned))?.resume();
     this.parts.pump();
   }
@@ -148,8 +155,9 @@ export class GroupConsumer implements ConsumerHooks {
       if (record === undefined) break;
       const nextOffset = records[i + 1]?.offset ?? batch.nextOffset;
       const laneKey = laneKeyOf(topic.ordering, record.key);
-      const consumed = new ConsumedRecord(record, partition, nextOffset, laneKey, now);
-      if (partition.tracker.deliver(consumed)) this.#accept(consumed);
+      const place = new RecordPlace(record.offset, nextOffset, laneKey, now);
+      if (!partition.tracker.deliver(place)) continue;
+      this.#accept(new ConsumedRecord(record, partition, place));
     }
     if (partition.tracker.skipTo(batch.nextOffset)) this.#committer.schedule(partition);
     this.#flow.afterDelivery(partition);
@@ -212,7 +220,8 @@ export class GroupConsumer implements ConsumerHooks {
     for (let next: ConsumedRecord | null = head; next !== null;) {
       const topic = topics.get(next.partition.topic);
       if (topic === undefined) return;
-      const opened = pipeline.open(next, topic.routes);
+      const opened = this.#open(next, topic.routes);
+      if (opened === null) return;
       if (opened.kind === 'deliver') {
         dispatch(opened);
         return;
@@ -231,11 +240,24 @@ export class GroupConsumer implements ConsumerHooks {
         this.#end(consumed, outcome);
       },
       (error: unknown) => {
-        // A defect of ours: better a stalled partition, named in health, than a skipped record.
-        const ref = recordRef(this.groupId, consumed);
-        this.parts.signals.emit('engineFault', { ...ref, error: toError(error) });
+        this.#fault(consumed, error);
       },
     );
+  }
+
+  #open(consumed: ConsumedRecord, routes: TopicRoutes): Opened | null {
+    try {
+      return this.parts.pipeline.open(consumed, routes);
+    } catch (error) {
+      this.#fault(consumed, error);
+      return null;
+    }
+  }
+
+  /** A defect of ours: better a stalled partition, named in health, than a skipped record. */
+  #fault(consumed: ConsumedRecord, error: unknown): void {
+    const ref = recordRef(this.groupId, consumed);
+    this.parts.signals.emit('engineFault', { ...ref, error: toError(error) });
   }
 
   #end(consumed: ConsumedRecord, outcome: RecordOutcome): void {
@@ -249,7 +271,7 @@ export class GroupConsumer implements ConsumerHooks {
     const { partition, bytes } = consumed;
     partition.bytes -= bytes;
     this.parts.budget.give(bytes);
-    if (partition.tracker.settle(consumed)) this.#committer.schedule(partition);
+    if (partition.tracker.settle(consumed.place)) this.#committer.schedule(partition);
     this.#flow.afterSettlement();
     return partition.lanes.finish(consumed);
   }

@@ -1,6 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
-import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
 import { EventContext } from './event-context.js';
@@ -38,7 +37,8 @@ export class HandleStep {
     const { envelope } = course.delivery;
     const { handlerId } = course.ref;
     const attempt = course.attempts + 1;
-    const context = new EventContext({ envelope, handlerId, attempt, sink: this.sink });
+    const { key } = course;
+    const context = new EventContext({ envelope, handlerId, key, attempt, sink: this.sink });
     const ended = (result: AttemptResult): Attempt => {
       course.durationMs = this.clock.now() - startedAt;
       this.#freeSlotsAfter(course, result);
@@ -49,36 +49,23 @@ export class HandleStep {
   }
 
   #call(course: HandlerCourse, context: EventContext): MaybePromise<AttemptResult> {
-    const { delivery } = course;
-    course.payload = undefined;
-    try {
-      const reading = readPayload(delivery.route.contract, delivery.record.record);
-      return isPromise(reading)
-        ? reading.then((payload) => this.#invoke(course, context, payload), unreadable)
-        : this.#invoke(course, context, reading);
-    } catch (error) {
-      return unreadable(error);
-    }
-  }
-
-  #invoke(
-    course: HandlerCourse,
-    context: EventContext,
-    payload: unknown,
-  ): MaybePromise<AttemptResult> {
-    const { runtime, partition, ref } = course;
+    const { runtime, partition, delivery } = course;
+    const { handler } = runtime;
     const { running, clock } = this;
-    course.payload = payload;
-    const onTimeout = (): void => {
-      const { timeoutMs } = runtime.handler.settings;
-      this.signals.emit('handlerTimedOut', { ...ref, timeoutMs });
+    course.payload = undefined;
+    const read = (): MaybePromise<unknown> => {
+      const reading = readPayload(delivery.route.contract, delivery.record.record);
+      if (isPromise(reading)) return reading.then((payload) => (course.payload = payload));
+      course.payload = reading;
+      return reading;
     };
-    return attemptHandler(runtime.handler, payload, context, {
-      partition,
-      running,
-      clock,
-      onTimeout,
-    });
+    const onTimeout = (): void => {
+      this.signals.emit('handlerTimedOut', {
+        ...course.ref,
+        timeoutMs: handler.settings.timeoutMs,
+      });
+    };
+    return attemptHandler(handler, read, context, { partition, running, clock, onTimeout });
   }
 
   #tryTakeSlots({ runtime }: HandlerCourse): boolean {
@@ -107,8 +94,4 @@ export class HandleStep {
     this.signals.emit('slotLeaked', ref);
     void result.later.then(free);
   }
-}
-
-function unreadable(error: unknown): AttemptResult {
-  return { kind: 'failed', error: toError(error) };
 }

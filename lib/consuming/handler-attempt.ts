@@ -23,18 +23,21 @@ export interface AttemptSurroundings {
 }
 
 /**
- * Calls a handler once and waits for it: its signal is aborted after `timeoutMs`, and after twice
+ * Reads the payload and calls a handler once, and waits for it: its signal is aborted after `timeoutMs`, and after twice
  * that it is given up. It is never called again here while its promise is pending.
  */
 export function attemptHandler(
   handler: BoundHandler,
-  payload: unknown,
+  read: () => MaybePromise<unknown>,
   context: EventContext,
   around: AttemptSurroundings,
 ): MaybePromise<AttemptResult> {
   let returned: MaybePromise<unknown>;
   try {
-    returned = handler.invoke(payload, context);
+    const reading = read();
+    returned = isPromise(reading)
+      ? reading.then((payload) => handler.invoke(payload, context))
+      : handler.invoke(reading, context);
   } catch (error) {
     return { kind: 'failed', error: toError(error) };
   }

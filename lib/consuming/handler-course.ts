@@ -16,6 +16,8 @@ export class HandlerCourse {
   setbacks = 0;
   /** What the latest attempt was given; undefined when it could not be read. */
   payload: unknown = undefined;
+  /** Whether it holds one of the handler's tickets; the dispatcher takes the first. */
+  #ticket = true;
   /** How long the latest attempt took. */
   durationMs = 0;
 
@@ -31,11 +33,24 @@ export class HandlerCourse {
       groupId,
       topic: record.partition.topic,
       partition: record.partition.partition,
-      offset: record.offset,
+      offset: record.record.offset,
       handlerId: runtime.id,
       eventId: envelope.eventId,
       eventType: route.contract.eventType,
     };
+  }
+
+  /** Gives the ticket back, if it is held: others may be claimed for the handler meanwhile. */
+  returnTicket(): void {
+    if (!this.#ticket) return;
+    this.#ticket = false;
+    this.runtime.tickets.release();
+  }
+
+  /** Waits until there is a ticket again; false, without one, when the partition must stop first. */
+  async takeTicket(): Promise<boolean> {
+    this.#ticket = await this.runtime.tickets.acquire(this.partition);
+    return this.#ticket;
   }
 
   get partition(): OwnedPartition {

@@ -4,10 +4,20 @@ import { OffsetTracker, type TrackedOffset } from '../kafka/offset-tracker.js';
 import { Lanes, type LaneEntry } from './lanes.js';
 import type { Interruption } from './semaphore.js';
 
-/** A delivered record as its partition knows it. */
-export interface PartitionRecord extends TrackedOffset, LaneEntry {
-  /** Milliseconds since the Unix epoch. */
-  readonly deliveredAt: number;
+/**
+ * A delivered record's place in its partition: what remains of it when it has settled before an
+ * older one, so that its bytes need not be kept for that long.
+ */
+export class RecordPlace implements TrackedOffset {
+  settled = false;
+
+  constructor(
+    readonly offset: bigint,
+    readonly nextOffset: bigint,
+    readonly laneKey: string | null,
+    /** Milliseconds since the Unix epoch. */
+    readonly deliveredAt: number,
+  ) {}
 }
 
 /**
@@ -19,14 +29,14 @@ export interface PartitionRecord extends TrackedOffset, LaneEntry {
  * While draining nothing starts and every wait ends; what runs may finish. Once lost, nothing of it
  * moves the offset any more: its epoch is refused.
  */
-export class OwnedPartition<R extends PartitionRecord = PartitionRecord>
+export class OwnedPartition<E extends LaneEntry = LaneEntry>
   implements OwnedTopicPartition, Interruption
 {
   readonly topic: string;
   readonly partition: number;
   readonly epoch: number;
-  readonly tracker = new OffsetTracker<R>();
-  readonly lanes = new Lanes<R>();
+  readonly tracker = new OffsetTracker<RecordPlace>();
+  readonly lanes = new Lanes<E>();
   /** Bytes of its unsettled records. */
   bytes = 0;
   /** The last offset that the broker acknowledged. */

@@ -144,13 +144,14 @@ export class RecordPipeline {
         pass = await this.#pass(course);
       } finally {
         partition.exit();
-        runtime.tickets.release();
+        course.returnTicket();
       }
       if (pass.kind === 'end') return pass.outcome;
       if (pass.wait !== null) await pass.wait;
       do {
         if (!(await partition.whenActive())) return 'abandoned';
-      } while (!(await runtime.tickets.acquire(partition)));
+        // What is only to be dead-lettered does not run any more and needs no ticket.
+      } while (course.verdict === null && !(await course.takeTicket()));
     }
   }
 
@@ -244,6 +245,7 @@ export class RecordPipeline {
   async #bury(course: HandlerCourse, claim: HeldClaim | null): Promise<Pass> {
     const { delivery, verdict, ref, attempts, firstFailedAt } = course;
     if (verdict === null) return AGAIN;
+    course.returnTicket();
     const givenUp = { ...verdict, handlerId: ref.handlerId, attempts, firstFailedAt };
     if (await this.steps.deadLetter.write(delivery.record, givenUp)) {
       await this.steps.claim.complete(course, claim, 'dead');

@@ -25,7 +25,12 @@ export class Semaphore {
 
   /** True when `tryAcquire` would succeed. */
   get available(): boolean {
-    return this.#free > 0 && this.#waiters.size === 0;
+    return this.canSpare(0);
+  }
+
+  /** True when `tryAcquire` would leave at least so many permits. */
+  canSpare(kept: number): boolean {
+    return this.#free > kept && this.#waiters.size === 0;
   }
 
   tryAcquire(): boolean {

@@ -6,7 +6,7 @@ const SEPARATOR = '\u0000';
 /** What a handler's claims depend on beside the event. */
 export interface ClaimScope {
   readonly id: string;
-  /** Null: the handler takes no claims. */
+  /** Null: the handler takes no claims, but what it publishes is named after its key all the same. */
   readonly idempotency: { readonly scope: 'event' | 'partition' } | null;
 }
 
@@ -25,8 +25,7 @@ export class ClaimKeys {
     { eventType }: { readonly eventType: string },
     { id, idempotency }: ClaimScope,
   ): string {
-    if (idempotency === null) return '';
-    const partition = idempotency.scope === 'partition' ? String(envelope.partition) : '';
+    const partition = idempotency?.scope === 'partition' ? String(envelope.partition) : '';
     const source = envelope.source ?? '';
     const prefix = this.#prefix(id, envelope.topic, eventType);
     return prefix + source + SEPARATOR + partition + SEPARATOR + envelope.eventId;

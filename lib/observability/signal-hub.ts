@@ -1,7 +1,9 @@
+import { isPromise } from '../contracts/maybe-promise.js';
 import { toError } from '../kafka-events.errors.js';
 import type { KafkaEventsObserver, SignalName, Signals, SignalSink } from './observer.js';
 
-type Listener<N extends SignalName> = (signal: Signals[N]) => void;
+/** Hooks are declared to return nothing, but an async one is a hook, too. */
+type Listener<N extends SignalName> = (signal: Signals[N]) => unknown;
 
 /** Fans signals out to observers and counts them. What an observer throws is counted, no more. */
 export class SignalHub implements SignalSink {
@@ -16,13 +18,18 @@ export class SignalHub implements SignalSink {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
     for (const listener of this.#listenersOf(name)) {
       try {
-        listener(signal);
+        const returned = listener(signal);
+        if (isPromise(returned)) returned.catch(this.#countError);
       } catch (error) {
-        this.#observerErrors++;
-        this.#lastObserverError = toError(error);
+        this.#countError(error);
       }
     }
   }
+
+  readonly #countError = (thrown: unknown): void => {
+    this.#observerErrors++;
+    this.#lastObserverError = toError(thrown);
+  };
 
   /** How often each signal was given since the start, and how often an observer failed. */
   get counts(): SignalCounts {

@@ -13,6 +13,8 @@ export interface RecordSenderOptions {
   readonly sink: SignalSink;
   readonly maxBatchRecords: number;
   readonly requestTimeoutMs: number;
+  /** True leaves trying again to the caller: the first failed try rejects. Default false. */
+  readonly once?: boolean;
 }
 
 /**
@@ -26,7 +28,8 @@ export class RecordSender {
   constructor(private readonly options: RecordSenderOptions) {}
 
   /**
-   * Resolves when the broker has the record; tries again, with backoff, until the deadline.
+   * Resolves when the broker has the record; tries again, with backoff, until the deadline, unless
+   * the sender is for one try.
    *
    * @param deadlineMs milliseconds from now.
    * @throws DriverError as `TopicProducer.send` does; `SendDeadlineError` is one.
@@ -68,6 +71,7 @@ export class RecordSender {
       maxBatchRecords: options.maxBatchRecords,
       // Twice, so that the client's own timeout comes first and it retries by itself.
       sendTimeoutMs: 2 * options.requestTimeoutMs,
+      once: options.once ?? false,
       onRecycled: (error) => {
         sink.emit('producerRecycled', { topic, error });
       },

@@ -25,6 +25,8 @@ export interface TopicProducerOptions {
   readonly maxBatchRecords: number;
   /** A send without an answer for this long is given up and tried again. */
   readonly sendTimeoutMs: number;
+  /** True leaves trying again to the caller: the first failed try rejects. Default false. */
+  readonly once?: boolean;
   readonly onRecycled: (error: DriverError) => void;
 }
 
@@ -187,6 +189,11 @@ export class TopicProducer {
         this.#rest();
         break;
       case 'retry':
+        if (this.options.once === true) {
+          rejectAll(batch, error);
+          this.#rest();
+          break;
+        }
         this.#requeue(batch);
         this.#backOff();
     }

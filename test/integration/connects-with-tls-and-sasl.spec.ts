@@ -86,7 +86,7 @@ describeRealKafka('a broker with TLS and SCRAM-SHA-256', () => {
     expect(log.text).not.toContain(WRONG_PASSWORD);
   });
 
-  it('is refused where its authority is unknown, before any password is sent', async () => {
+  it('is refused where its authority is unknown: the boot fails by name, the password is nowhere', async () => {
     const log = new LogCapture();
     const error: unknown = await boot(
       uniqueName('group'),

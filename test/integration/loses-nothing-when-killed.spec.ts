@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from '@jest/globals';
 import type { OutRecord } from '../../lib/kafka/records.js';
+import { toError } from '../../lib/kafka-events.errors.js';
 import { MemoryIdempotencyStore } from '../../lib/idempotency/memory-idempotency-store.js';
 import { TestProcess } from '../support/child-process.js';
 import { onCleanup } from '../support/cleanup.js';
@@ -54,14 +55,14 @@ interface CrashReport {
 
 describeRealKafka('a service that is killed', (brokers) => {
   const driver = driverFor(brokers);
-  const reports = new Map<string, CrashReport>();
+  const reports = new Map<string, CrashReport | Error>();
 
   // Side by side: a run spends most of its time waiting for the dead member's session to end.
   beforeAll(async () => {
     const crashes = Object.entries(CRASHES) as [CrashPoint, number][];
     const takeTurns = async (): Promise<void> => {
       for (let next = crashes.shift(); next !== undefined; next = crashes.shift()) {
-        reports.set(next[0], await crashAndRecover(...next));
+        reports.set(next[0], await crashAndRecover(...next).catch(toError));
       }
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, takeTurns));
@@ -100,6 +101,7 @@ describeRealKafka('a service that is killed', (brokers) => {
 
   it.each(Object.keys(CRASHES))('%s: nothing is lost, nothing completed runs again', (point) => {
     const report = reports.get(point);
+    if (report instanceof Error) throw report;
     process.stdout.write(`killed ${point}: ${JSON.stringify(report)}\n`);
     expect(report).toMatchObject({ lost: 0, repeatedAfterComplete: 0 });
     // In mid-stream: something was done, and something was left to do.

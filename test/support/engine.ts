@@ -68,6 +68,8 @@ export interface EngineOptions {
   readonly settings?: Partial<KafkaEventsSettings>;
   readonly clock?: Clock;
   readonly store?: IdempotencyStore;
+  /** What handlers publish into; by default they must not. */
+  readonly sink?: EventSink;
   /** Called before a dead letter is taken; what it throws is what the broker says. */
   readonly onDeadLetter?: (topic: string, record: OutRecord) => Promise<void> | void;
 }
@@ -97,7 +99,7 @@ export async function startEngine(
   const { consumer, claims } = buildGroup({ ...GROUP, ...options.group }, handlers, {
     settings,
     driver: { name: 'model', consumer: () => kafka, producer: unused, admin: unused },
-    sink: { publish: unused } satisfies EventSink,
+    sink: options.sink ?? { publish: unused },
     sendDeadLetter: async (topic, record) => {
       await options.onDeadLetter?.(topic, record);
       deadLetters.push({ topic, record });

@@ -5,19 +5,21 @@ import { inspect } from 'node:util';
 export class LogCapture implements LoggerService {
   readonly lines: string[] = [];
 
-  readonly log = (...args: unknown[]) => this.#keep('log', args);
-  readonly error = (...args: unknown[]) => this.#keep('error', args);
-  readonly warn = (...args: unknown[]) => this.#keep('warn', args);
-  readonly debug = (...args: unknown[]) => this.#keep('debug', args);
-  readonly verbose = (...args: unknown[]) => this.#keep('verbose', args);
-  readonly fatal = (...args: unknown[]) => this.#keep('fatal', args);
+  readonly log = this.#keep('log');
+  readonly error = this.#keep('error');
+  readonly warn = this.#keep('warn');
+  readonly debug = this.#keep('debug');
+  readonly verbose = this.#keep('verbose');
+  readonly fatal = this.#keep('fatal');
 
   get text(): string {
     return this.lines.join('\n');
   }
 
-  #keep(level: string, args: unknown[]): void {
-    this.lines.push(`${level} ${args.map(everythingOf).join(' ')}`);
+  #keep(level: string): (...args: unknown[]) => void {
+    return (...args) => {
+      this.lines.push(`${level} ${args.map(everythingOf).join(' ')}`);
+    };
   }
 }
 

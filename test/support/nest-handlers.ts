@@ -65,6 +65,7 @@ export function contextFor(handlerId = 'Handler.handle'): EventContext {
   return new EventContext({
     envelope: new EventEnvelope({ topic: 'orders', partition: 0 }, record),
     handlerId,
+    key: `key of ${handlerId}`,
     attempt: 1,
     sink: { publish: () => Promise.reject(new Error('nothing is published in this test')) },
   });

@@ -10,7 +10,7 @@ import { ModelTopics, type ModelSend } from '../../support/model-producer.js';
 
 const SEND_TIMEOUT_MS = 60_000;
 
-function start(options: { maxBatchRecords?: number; random?: () => number } = {}) {
+function start(options: { maxBatchRecords?: number; random?: () => number; once?: boolean } = {}) {
   const clock = new ManualClock();
   const topics = new ModelTopics();
   const recycled: DriverError[] = [];
@@ -95,6 +95,22 @@ describe('TopicProducer', () => {
   });
 
   describe('a failed request', () => {
+    it('is the end of its records where trying again is left to the caller', async () => {
+      const { clock, topics, outcomes, send } = start({ once: true });
+      send('a');
+      await turn();
+      send('b');
+      topics.next().fail('retryable');
+      await turn();
+      await turn();
+      expect(outcomes.get('a')).toMatchObject({ kind: 'retryable' });
+      topics.next().acknowledge();
+      await turn();
+      expect(outcomes.get('b')).toEqual(acknowledged(0));
+      expect(topics.producers).toHaveLength(2);
+      expect(clock.pending).toBe(0);
+    });
+
     it.each(['retryable', 'fenced', 'closed'] as const)(
       '(%s) is tried again in order, before what came meanwhile, by a new producer',
       async (kind) => {

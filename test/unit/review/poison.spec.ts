@@ -15,16 +15,27 @@ const ONCE = { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter:
 
 describe('poison', () => {
   const unhandled: unknown[] = [];
-  const note = (reason: unknown): void => { unhandled.push(reason); };
-  beforeEach(() => { unhandled.length = 0; process.on('unhandledRejection', note); });
-  afterEach(() => { process.off('unhandledRejection', note); });
+  const note = (reason: unknown): void => {
+    unhandled.push(reason);
+  };
+  beforeEach(() => {
+    unhandled.length = 0;
+    process.on('unhandledRejection', note);
+  });
+  afterEach(() => {
+    process.off('unhandledRejection', note);
+  });
 
   it('dead-letters a handler that rejects with something without text', async () => {
     const partition = new ModelPartition('orders', 0);
     append(partition, 'e1');
     const engine = await startEngine(
       [partition],
-      [handlerOf('h', [Created], () => Promise.reject(Object.create(null) as Error), { retry: ONCE })],
+      [
+        handlerOf('h', [Created], () => Promise.reject(Object.create(null) as Error), {
+          retry: ONCE,
+        }),
+      ],
     );
     engine.kafka.fetch(partition);
     await settle();
@@ -37,8 +48,26 @@ describe('poison', () => {
     append(partition, 'e1');
     const engine = await startEngine(
       [partition],
-      [handlerOf('h', [Created], () => { throw { name: 'BadRequest', message: ['a must be b'] } as unknown as Error; }, { retry: ONCE })],
-      { settings: { deadLetter: { topicName: (t) => `${t}.dlq`, includeStack: false, redact: redactSecrets, onUndeliverable: 'hold' } } },
+      [
+        handlerOf(
+          'h',
+          [Created],
+          () => {
+            throw { name: 'BadRequest', message: ['a must be b'] } as unknown as Error;
+          },
+          { retry: ONCE },
+        ),
+      ],
+      {
+        settings: {
+          deadLetter: {
+            topicName: (t) => `${t}.dlq`,
+            includeStack: false,
+            redact: redactSecrets,
+            onUndeliverable: 'hold',
+          },
+        },
+      },
     );
     engine.kafka.fetch(partition);
     await settle();
@@ -51,7 +80,13 @@ describe('poison', () => {
     append(partition, 'e1', { key: 'k', type: '' });
     append(partition, 'e2', { key: 'k', type: '' });
     let looks = 0;
-    const Matched = { ...Created, match: () => { if (++looks > 1) throw new Error('match'); return true; } };
+    const Matched = {
+      ...Created,
+      match: () => {
+        if (++looks > 1) throw new Error('match');
+        return true;
+      },
+    };
     const engine = await startEngine([partition], [handlerOf('h', [Matched], () => undefined)]);
     engine.kafka.fetch(partition);
     await settle();
@@ -62,9 +97,17 @@ describe('poison', () => {
     const partition = new ModelPartition('orders', 0);
     append(partition, 'e1', { type: '' });
     append(partition, 'e2');
-    const Matched = { ...Created, match: () => { throw new Error('match'); } };
+    const Matched = {
+      ...Created,
+      match: () => {
+        throw new Error('match');
+      },
+    };
     const handled: string[] = [];
-    const engine = await startEngine([partition], [handlerOf('h', [Matched], (p) => handled.push(idOf(p)))]);
+    const engine = await startEngine(
+      [partition],
+      [handlerOf('h', [Matched], (p) => handled.push(idOf(p)))],
+    );
     // What leaves onRecords ends the driver's session, and the next one fetches the same record.
     expect(() => engine.kafka.fetch(partition)).not.toThrow();
     await settle();
@@ -76,7 +119,11 @@ describe('poison', () => {
     const partition = new ModelPartition('orders', 0);
     append(partition, 'e1');
     const Slow = { ...Created, validate: () => new Promise<never>(() => undefined) };
-    const engine = await startEngine([partition], [handlerOf('h', [Slow], () => undefined, { timeoutMs: 1_000 })], { clock });
+    const engine = await startEngine(
+      [partition],
+      [handlerOf('h', [Slow], () => undefined, { timeoutMs: 1_000 })],
+      { clock },
+    );
     engine.kafka.fetch(partition);
     await clock.advanceAsync(60_000);
     await settle();
@@ -91,10 +138,17 @@ describe('poison', () => {
     const handled: string[] = [];
     const engine = await startEngine(
       [partition],
-      [handlerOf('h', [Created], (payload) => {
-        if (idOf(payload) === 'bad') throw new Error('bad');
-        handled.push(idOf(payload));
-      }, { retry: ONCE, concurrency: 1 })],
+      [
+        handlerOf(
+          'h',
+          [Created],
+          (payload) => {
+            if (idOf(payload) === 'bad') throw new Error('bad');
+            handled.push(idOf(payload));
+          },
+          { retry: ONCE, concurrency: 1 },
+        ),
+      ],
       // As a sender does until its deadline of 30 s.
       { onDeadLetter: () => new Promise<void>(() => undefined) },
     );
@@ -108,10 +162,15 @@ describe('poison', () => {
     expect(performance.now() - startedAt).toBeLessThan(200);
   });
 
-  it.each(['DB_PASSWORD=hunter2', 'KAFKA_PASS=hunter2', 'access_token=hunter2', '{"refreshToken":"hunter2"}', 'AWS_SECRET_ACCESS_KEY=hunter2'])(
-    'redacts %s',
-    (text) => { expect(redactSecrets(text)).not.toContain('hunter2'); },
-  );
+  it.each([
+    'DB_PASSWORD=hunter2',
+    'KAFKA_PASS=hunter2',
+    'access_token=hunter2',
+    '{"refreshToken":"hunter2"}',
+    'AWS_SECRET_ACCESS_KEY=hunter2',
+  ])('redacts %s', (text) => {
+    expect(redactSecrets(text)).not.toContain('hunter2');
+  });
 
   it('reads headers that are called like members of every object', () => {
     // What kafkajs's decoder makes of one header "constructor": it takes the inherited one for a first value.
@@ -120,7 +179,12 @@ describe('poison', () => {
   });
 
   it('survives an observer that is async and rejects', async () => {
-    const observer: KafkaEventsObserver = { onTombstone: async () => { await Promise.resolve(); throw new Error('observer'); } };
+    const observer: KafkaEventsObserver = {
+      onTombstone: async () => {
+        await Promise.resolve();
+        throw new Error('observer');
+      },
+    };
     const hub = new SignalHub([observer]);
     hub.emit('tombstone', { groupId: 'g', topic: 't', partition: 0, offset: 0n });
     await settle();

@@ -26,11 +26,24 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
     deadLetter: { topicName: (topic: string) => `${topic}.dlq`, onUndeliverable: 'hold' },
     idempotency: { store: new MemoryIdempotencyStore(), onStoreError: 'pause', windowMs: 1_000 },
     missingId: 'derive',
-    group: (groupId: string) => ({ groupId, sessionTimeoutMs: 30_000, commitIntervalMs: 5, maxSpan: 100, maxConcurrency: Infinity }),
+    group: (groupId: string) => ({
+      groupId,
+      sessionTimeoutMs: 30_000,
+      commitIntervalMs: 5,
+      maxSpan: 100,
+      maxConcurrency: Infinity,
+    }),
   } as unknown as KafkaEventsSettings;
   return new EventConsumers({
     settings,
-    driver: { name: 'model', consumer: () => kafka, admin: () => admin, producer: () => { throw new Error('unused'); } },
+    driver: {
+      name: 'model',
+      consumer: () => kafka,
+      admin: () => admin,
+      producer: () => {
+        throw new Error('unused');
+      },
+    },
     sink: { publish: () => Promise.reject(new Error('unused')) },
     sendDeadLetter: () => Promise.resolve(),
     signals: { emit: () => undefined },
@@ -45,25 +58,36 @@ describe('shutdown', () => {
   it('starts no consumer when it comes while the boot looks at the topics', async () => {
     const kafka = new ModelConsumer([new ModelPartition('orders', 0)]);
     let answer: () => void = () => undefined;
-    const asked = new Promise<void>((resolve) => { answer = resolve; });
+    const asked = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
     const consumers = consumersOver(kafka, {
-      describeTopics: async (topics) => { await asked; return topics.map(found); },
+      describeTopics: async (topics) => {
+        await asked;
+        return topics.map(found);
+      },
       createTopics: () => Promise.resolve(),
       close: () => Promise.resolve(),
     });
-    const starting = consumers.start([handlerOf('h', [Created], () => undefined)]).catch(() => undefined);
+    const starting = consumers
+      .start([handlerOf('h', [Created], () => undefined)])
+      .catch(() => undefined);
     await consumers.stop();
     answer();
     await starting;
     await new Promise((resolve) => setTimeout(resolve, 20));
     // Either it never joined, or it left again.
-    expect({ owned: kafka.owned.length, stopped: kafka.stopped }).not.toEqual({ owned: 1, stopped: false });
+    expect({ owned: kafka.owned.length, stopped: kafka.stopped }).not.toEqual({
+      owned: 1,
+      stopped: false,
+    });
   });
 
   it('does not wait for a broker that the background start cannot reach', async () => {
     let looks = 0;
     const consumers = consumersOver(new ModelConsumer([]), {
-      describeTopics: () => ++looks === 1 ? Promise.reject(new Error('away')) : new Promise(() => undefined),
+      describeTopics: () =>
+        ++looks === 1 ? Promise.reject(new Error('away')) : new Promise(() => undefined),
       createTopics: () => Promise.resolve(),
       close: () => Promise.resolve(),
     });
@@ -79,13 +103,17 @@ describe('shutdown', () => {
     for (let i = 0; i < 50; i++) append(partition, `e${String(i)}`, { key: 'k' });
     const started: string[] = [];
     let finish: () => void = () => undefined;
-    const first = new Promise<void>((resolve) => { finish = resolve; });
+    const first = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
     const engine = await startEngine(
       [partition],
-      [handlerOf('h', [Created], async (payload) => {
-        started.push(idOf(payload));
-        await (started.length === 1 ? first : new Promise((resolve) => setTimeout(resolve, 5)));
-      })],
+      [
+        handlerOf('h', [Created], async (payload) => {
+          started.push(idOf(payload));
+          await (started.length === 1 ? first : new Promise((resolve) => setTimeout(resolve, 5)));
+        }),
+      ],
     );
     engine.kafka.fetch(partition);
     await eventually(() => started.length === 1);

@@ -13,7 +13,7 @@ export function toWireHeaders(headers: IHeaders | undefined): WireHeaders {
   for (const name in headers) {
     const value = headers[name];
     if (Array.isArray(value)) {
-      for (const one of value) pairs.push([name, toBytes(one)]);
+      for (const one of valuesOf(value)) pairs.push([name, toBytes(one)]);
     } else {
       pairs.push([name, toBytes(value)]);
     }
@@ -25,7 +25,12 @@ export function toWireHeaders(headers: IHeaders | undefined): WireHeaders {
 export function lastHeader(headers: IHeaders | undefined, name: string): Buffer | null | undefined {
   if (headers === undefined || !Object.hasOwn(headers, name)) return undefined;
   const value = headers[name];
-  return toBytes(Array.isArray(value) ? value.at(-1) : value);
+  return toBytes(Array.isArray(value) ? valuesOf(value).at(-1) : value);
+}
+
+/** kafkajs takes what every object inherits under a name like `constructor` for its first value. */
+function valuesOf(values: readonly (Buffer | string)[]): readonly (Buffer | string)[] {
+  return values.filter((value) => typeof value !== 'function' && typeof value !== 'undefined');
 }
 
 /** Bytes of names and values together. */
@@ -33,7 +38,7 @@ export function sizeOfHeaders(headers: IHeaders | undefined): number {
   let bytes = 0;
   for (const name in headers) {
     const value = headers[name];
-    const values = Array.isArray(value) ? value : [value];
+    const values = Array.isArray(value) ? valuesOf(value) : [value];
     for (const one of values) bytes += name.length + (one?.length ?? 0);
   }
   return bytes;

@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+
+import { InvalidOptionsError } from '../../lib/kafka-events.errors.js';
+import type { KafkaEventsOptions } from '../../lib/kafka-events.options.js';
+import { DEFAULTS } from '../../lib/options/defaults.js';
+import { resolveOptions } from '../../lib/resolve-options.js';
+import { codeBlocksOf, tableRowsOf } from '../support/markdown-code.js';
+import { onCleanup } from '../support/cleanup.js';
+
+const run = promisify(execFile);
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const readme = await readFile(join(PROJECT, 'README.md'), 'utf8');
+const map = await readFile(join(PROJECT, 'lib/README.md'), 'utf8');
+
+describe('the README', () => {
+  it('has TypeScript that compiles under the settings of this repository', async () => {
+    const directory = await mkdtemp(join(PROJECT, 'node_modules/.cache/readme-'));
+    onCleanup(() => rm(directory, { recursive: true, force: true }));
+    await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
+    await writeFile(
+      join(directory, 'tsconfig.json'),
+      JSON.stringify({ extends: join(PROJECT, 'tsconfig.json'), include: ['src'] }),
+    );
+    const snippets = codeBlocksOf(readme).filter(({ language }) => language === 'ts');
+    for (const [index, { name, code }] of snippets.entries()) {
+      const file = join(directory, name === '' ? `src/snippet-${index}.ts` : name);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, code);
+    }
+
+    const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
+    const checked = await run(process.execPath, [tsc, '-p', directory, '--listFiles']);
+
+    const files = checked.stdout.split('\n').filter((file) => file.startsWith(directory));
+    expect(files).toHaveLength(snippets.length);
+  }, 60_000);
+
+  it('lists every option of the module, and no other', () => {
+    const listed = optionRows().map(([option]) => option);
+    expect([...listed].sort()).toEqual(optionNames().sort());
+  });
+
+  it('gives the options the defaults they have', () => {
+    const stated = optionRows().flatMap(([option = '', text]) => {
+      const value = defaultOf(option);
+      return value === undefined ? [] : [{ option, text, expected: inWords(option, value) }];
+    });
+    expect(stated.length).toBeGreaterThan(30);
+    expect(stated.filter(({ text, expected }) => text !== expected)).toEqual([]);
+  });
+
+  it('names every code of an error', async () => {
+    const source = await readFile(join(PROJECT, 'lib/kafka-events.errors.ts'), 'utf8');
+    const union = /type KafkaEventsErrorCode =(.*?);/s.exec(source)?.[1] ?? '';
+    const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => `\`${code}\``);
+    const listed = sectionOf(readme, 'Errors').map(([code]) => code);
+    expect(listed).toEqual(codes);
+  });
+});
+
+describe.each([
+  ['README.md', readme],
+  ['lib/README.md', map],
+])('%s', (file, text) => {
+  it('links to what exists', async () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
+      ([, link = '']) => link,
+    );
+    expect(links).not.toEqual([]);
+    for (const link of links) await access(join(PROJECT, dirname(file), link));
+  });
+});
+
+describe('the map of the code', () => {
+  it('names tests that exist', async () => {
+    const guards = [...map.matchAll(/`(test\/[\w./-]+\.spec\.ts)`: “([^”]+)”/g)];
+    expect(guards.length).toBeGreaterThan(20);
+    for (const [, file = '', name = ''] of guards) {
+      const spec = await readFile(join(PROJECT, file), 'utf8');
+      expect({ file, name, found: spec.includes(name) }).toEqual({ file, name, found: true });
+    }
+  });
+
+  it('names files that exist', async () => {
+    const files = [...map.matchAll(/`((?:[\w-]+\/)+[\w.-]+\.ts)`/g)].map(([, file = '']) => file);
+    expect(files.length).toBeGreaterThan(20);
+    for (const file of files.filter((each) => !each.startsWith('test/'))) {
+      await access(join(PROJECT, 'lib', file));
+    }
+  });
+});
+
+function optionRows(): string[][] {
+  const rows = tableRowsOf(readme.slice(readme.indexOf('<!-- options -->')));
+  const end = rows.findIndex(([name]) => name === '`id`');
+  const options = rows.slice(0, end).filter(([name = '']) => name.startsWith('`'));
+  return options.map(([name = '', ...rest]) => [name.replaceAll('`', ''), ...rest]);
+}
+
+/** The rows of the first table of a section, without its head. */
+function sectionOf(markdown: string, title: string): string[][] {
+  const section = markdown.slice(markdown.indexOf(`\n## ${title}\n`) + 1).split('\n## ')[0] ?? '';
+  return tableRowsOf(section).slice(2);
+}
+
+const SECTIONS = ['consumer', 'producer', 'idempotency', 'retry', 'deadLetter'];
+const HIDDEN = ['clock', ...SECTIONS];
+
+/** Every option there is, by its path: what a refusal of an unknown one says there are. */
+function optionNames(): string[] {
+  const unknown = { thereIsNoSuchOption: 1 };
+  const nested = Object.fromEntries(SECTIONS.map((name) => [name, unknown]));
+  const problems = problemsOf({ ...unknown, ...nested } as KafkaEventsOptions);
+  return problems.flatMap(({ option, problem }) => {
+    const names = /there are (.*)$/.exec(problem)?.[1]?.split(', ') ?? [];
+    const path = option.replace('thereIsNoSuchOption', '');
+    return names.filter((name) => !HIDDEN.includes(name)).map((name) => path + name);
+  });
+}
+
+function problemsOf(options: KafkaEventsOptions): InvalidOptionsError['problems'] {
+  try {
+    resolveOptions(options, {});
+  } catch (error) {
+    if (error instanceof InvalidOptionsError) return error.problems;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+/** The default of an option; undefined where it is a function, or not in the table of defaults. */
+function defaultOf(option: string): unknown {
+  const { maxBufferedBytes, group, ...rest } = DEFAULTS;
+  const defaults: unknown = { ...rest, consumer: { ...group, maxBufferedBytes } };
+  const value = option
+    .split('.')
+    .reduce<unknown>(
+      (owner, name) => (owner as Readonly<Record<string, unknown>> | undefined)?.[name],
+      defaults,
+    );
+  return typeof value === 'function' ? undefined : value;
+}
+
+const UNITS: readonly (readonly [pattern: RegExp, units: readonly (readonly [number, string])[]])[] =
+  [
+    [/Ms$/, [[60_000, 'min'], [1000, 's'], [1, 'ms']]],
+    [/Bytes/, [[1024 * 1024, 'MiB'], [1, 'bytes']]],
+  ];
+
+/** A default as the README writes it: `'verify'`, 30 s, 64 MiB, 10,000. */
+function inWords(option: string, value: unknown): string {
+  if (typeof value === 'string') return `\`'${value}'\``;
+  if (typeof value !== 'number') return `\`${String(value)}\``;
+  if (!Number.isFinite(value)) return 'no limit';
+  const [, units = []] = UNITS.find(([pattern]) => pattern.test(option)) ?? [];
+  // A minute alone reads better in seconds.
+  const unit = units.find(([size]) => value >= size * (size === 60_000 ? 2 : 1));
+  return unit === undefined ? value.toLocaleString('en') : `${value / unit[0]} ${unit[1]}`;
+}
