@@ -1,13 +1,19 @@
 import { randomUUID } from 'node:crypto';
 
+import { withinMs } from './contracts/within.js';
 import { groupHealth, stalledPartitions } from './consuming/consumer-health.js';
 import { EventConsumers } from './consuming/event-consumers.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import { KafkaEventsHealth } from './observability/health.js';
+import { safeRedactor } from './failure/redact.js';
 import { SignalHub } from './observability/signal-hub.js';
 import { signalLog, type Log } from './observability/signal-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { RecordSender } from './publishing/record-sender.js';
+
+/** How long events that are on their way may take to be acknowledged. */
+const FLUSH_MS = 5_000;
+const CLOSE_STORE_MS = 1_000;
 
 /** How long closing the dead letters' producers may take. */
 const CLOSE_PRODUCERS_MS = 1_000;
@@ -30,7 +36,10 @@ export class KafkaEventsEngine {
     const { clock, deadLetter, producer, connection, observers } = settings;
     const driver = settings.driver(connection);
     const now = () => clock.now();
-    const signals = new SignalHub([signalLog(log, deadLetter.redact, now), ...observers]);
+    const signals = new SignalHub([
+      signalLog(log, safeRedactor(deadLetter.redact), now),
+      ...observers,
+    ]);
     settings.idempotency.store.onEvict?.((evicted) => {
       signals.emit('storeEvicted', { evicted });
     });
@@ -59,18 +68,21 @@ export class KafkaEventsEngine {
 
   /** Lets `publish` calls under way finish, then closes the producers and the store; never rejects. */
   async close(): Promise<void> {
-    await this.publisher.close(this.settings.shutdownDrainMs);
+    await this.publisher.close(Math.min(this.settings.shutdownDrainMs, FLUSH_MS));
     await this.deadLetters.close(CLOSE_PRODUCERS_MS);
-    await this.settings.idempotency.store.close?.();
+    const { store } = this.settings.idempotency;
+    const closing = Promise.resolve().then(() => store.close?.());
+    await withinMs(closing, CLOSE_STORE_MS);
   }
 
   private healthOf(signals: SignalHub): KafkaEventsHealth {
     const { clock, deadLetter } = this.settings;
     const { publisher, consumers } = this;
+    const redact = safeRedactor(deadLetter.redact);
     const redacted = (error: Error | null): string | null =>
-      error === null ? null : deadLetter.redact(error.message);
+      error === null ? null : redact(error.message);
     return new KafkaEventsHealth({
-      groups: () => consumers.consumers.map((group) => groupHealth(group, deadLetter.redact)),
+      groups: () => consumers.consumers.map((group) => groupHealth(group, redact)),
       stalled: (longerThanMs) =>
         consumers.consumers.flatMap((group) => stalledPartitions(group, longerThanMs, clock.now())),
       publisher: () => {

@@ -277,7 +277,7 @@ export class NonRetryableEventError extends KafkaEventsError {
   }
 }
 
-/** Throw it from a handler to have the record retried after a delay of its own choosing. */
+/** Throw it from a handler to have the record retried after this delay, at most 30 s; attempts count. */
 export class RetryLaterError extends KafkaEventsError {
   /** @param delayMs milliseconds until the next attempt. */
   constructor(
@@ -353,7 +353,7 @@ function describeIssues(issues: readonly PayloadIssue[]): string {
     .join('; ');
 }
 
-/** Anything thrown, as an Error: what is none becomes the `cause` of one. Never throws itself. */
+/** Anything thrown, as an Error: what is none becomes the `cause` of one. */
 export function toError(thrown: unknown): Error {
   return isErrorLike(thrown) ? thrown : new Error(textOf(thrown), { cause: thrown });
 }
@@ -370,10 +370,9 @@ function isErrorLike(thrown: unknown): thrown is Error {
   );
 }
 
+// Not the object itself as text: it may hold a payload, or a secret.
 function textOf(thrown: unknown): string {
-  try {
-    return typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown);
-  } catch {
-    return 'something that has no text was thrown';
-  }
+  return typeof thrown === 'object' && thrown !== null
+    ? 'something that is not an Error was thrown'
+    : String(thrown);
 }

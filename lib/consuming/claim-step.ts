@@ -6,20 +6,16 @@ import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
 import type { HandlerCourse } from './handler-course.js';
 
-/** A record's claim, or what there is instead of it. */
+/** Whether a record may be handled now. */
 export type Claimed =
-  | HeldClaim
-  /** The handler runs without a claim. */
-  | { readonly status: 'unclaimed' }
-  | { readonly status: 'duplicate' }
+  /** Its claim is in the course, unless the handler runs without one. */
+  | 'go'
+  | 'duplicate'
   /** Somebody else is at it, or the store is away: claim again after the wait. */
-  | { readonly status: 'wait'; readonly until: Promise<void> };
+  | { readonly until: Promise<void> };
 
 /** How a completion ended: `unmarked` when the store stayed away longer than the claim can be ours. */
 export type Completed = 'marked' | 'unmarked';
-
-const UNCLAIMED: Claimed = { status: 'unclaimed' };
-const DUPLICATE: Claimed = { status: 'duplicate' };
 
 /** Retry topics and replays raise it; a record from its original topic has this one. */
 const ORIGINAL_LEVEL = 0;
@@ -40,7 +36,8 @@ export class ClaimStep {
   ) {}
 
   take(course: HandlerCourse): MaybePromise<Claimed> {
-    if (course.runtime.handler.settings.idempotency === null) return UNCLAIMED;
+    // An overdue handler keeps its claim: nobody may run the event while it may still be at it.
+    if (course.runtime.handler.settings.idempotency === null || course.claim !== null) return 'go';
     try {
       const result = this.claims.claim(course.key, ORIGINAL_LEVEL);
       return isPromise(result)
@@ -54,19 +51,35 @@ export class ClaimStep {
     }
   }
 
-  /** Gives the claim back with the attempts that have failed. Never rejects: the lease ends it too. */
-  async giveBack(course: HandlerCourse, claim: HeldClaim | null): Promise<void> {
+  /**
+   * Gives the claim back with the attempts that have failed, unless the handler may still be at it.
+   * Never rejects: the lease ends a claim, too.
+   */
+  async giveBack(course: HandlerCourse): Promise<void> {
+    const { claim } = course;
     const { idempotency } = course.runtime.handler.settings;
+    if (course.overdue !== null) return;
+    course.claim = null;
     if (claim === null || idempotency === null) return;
     await this.claims.release(claim, course.attempts, idempotency.windowMs);
   }
 
+  /** Gives back what an abandoned course holds, once its handler has really come back. */
+  async leave(course: HandlerCourse): Promise<void> {
+    await course.overdue;
+    course.overdue = null;
+    await this.giveBack(course);
+  }
+
+  /** Leaves the claim to its lease. */
+  drop(course: HandlerCourse): void {
+    if (course.claim !== null) this.claims.drop(course.claim);
+    course.claim = null;
+  }
+
   /** Marks the claim. A finished handler waits here for the store; it is never run again for it. */
-  complete(
-    course: HandlerCourse,
-    claim: HeldClaim | null,
-    state: 'done' | 'dead',
-  ): MaybePromise<Completed> {
+  complete(course: HandlerCourse, state: 'done' | 'dead'): MaybePromise<Completed> {
+    const { claim } = course;
     const { idempotency } = course.runtime.handler.settings;
     if (claim === null || idempotency === null) return 'marked';
     const mark = (): MaybePromise<Completed> => {
@@ -90,26 +103,21 @@ export class ClaimStep {
     switch (answer.status) {
       case 'claimed':
         course.attempts = Math.max(course.attempts, answer.attempts);
-        return answer;
+        course.claim = answer;
+        return 'go';
       case 'in-progress':
         this.signals.emit('leaseWait', { ...course.ref, leaseMs: answer.leaseMs });
-        return { status: 'wait', until: this.#untilFree(course, answer.leaseMs) };
+        return { until: this.#untilFree(course, answer.leaseMs) };
       default:
         this.signals.emit('duplicate', { ...course.ref, state: answer.status });
-        return DUPLICATE;
+        return 'duplicate';
     }
   }
 
   /** Waits for the lease, or for our own other record of that event to be done with it. */
   #untilFree({ key, partition }: HandlerCourse, leaseMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const stopListening = this.claims.onEnd(key, resolve);
-      const longest = stopListening === null ? leaseMs : this.options.leaseMs;
-      void partition.sleep(longest).then(() => {
-        stopListening?.();
-        resolve();
-      });
-    });
+    const longest = this.claims.holds(key) ? this.options.leaseMs : leaseMs;
+    return partition.sleep(longest, (wake) => this.claims.onEnd(key, wake));
   }
 
   #storeAway(course: HandlerCourse, error: Error): Claimed {
@@ -117,12 +125,13 @@ export class ClaimStep {
     this.signals.emit('storeFailed', { groupId, operation: 'claim', error });
     if (onStoreError === 'process') {
       this.signals.emit('handledWithoutDedup', course.ref);
-      return UNCLAIMED;
+      return 'go';
     }
-    return { status: 'wait', until: course.partition.sleep(backoffMs(++course.setbacks)) };
+    return { until: course.partition.sleep(backoffMs(++course.setbacks)) };
   }
 
   #marked(course: HandlerCourse, ours: boolean): Completed {
+    course.claim = null;
     if (!ours) this.signals.emit('claimLost', course.ref);
     return 'marked';
   }
@@ -138,9 +147,12 @@ export class ClaimStep {
     let lostAt: number | null = null;
     for (let tries = 1; ; tries++) {
       this.signals.emit('storeFailed', { groupId, operation: 'complete', error });
-      if (onStoreError === 'process') return 'unmarked';
       if (course.partition.lost) lostAt ??= this.clock.now();
-      if (lostAt !== null && this.clock.now() - lostAt > leaseMs) return 'unmarked';
+      const tooLate = lostAt !== null && this.clock.now() - lostAt > leaseMs;
+      if (onStoreError === 'process' || tooLate) {
+        this.drop(course);
+        return 'unmarked';
+      }
       await new Promise<void>((resolve) => {
         this.clock.setTimeout(resolve, backoffMs(tries));
       });

@@ -4,13 +4,14 @@ import type { OwnedPartition } from './owned-partition.js';
 
 /** A group's state as health reports it. */
 export function groupHealth(
-  { groupId, state, error, partitions }: GroupConsumer,
+  { groupId, state, error, partitions, failedCommits }: GroupConsumer,
   redact: (text: string) => string,
 ): GroupHealth {
   return {
     groupId,
     state,
     error: error === null ? null : redact(error.message),
+    failedCommits,
     partitions: partitions.map(partitionHealth),
   };
 }

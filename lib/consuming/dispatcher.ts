@@ -100,7 +100,7 @@ function hasTickets({ handlers }: Delivery, kept: ReadonlySet<HandlerRuntime> | 
 
 /** First in, first out, without moving the rest at every step. */
 class ReadyQueue {
-  #items: Delivery[] = [];
+  #items: (Delivery | undefined)[] = [];
   #head = 0;
 
   push(delivery: Delivery): void {
@@ -118,7 +118,8 @@ class ReadyQueue {
   }
 
   shift(): void {
-    this.#head++;
+    // Started: its record must not be held for as long as the array lives.
+    this.#items[this.#head++] = undefined;
     if (this.#head * 2 >= this.#items.length && this.#head >= 1024) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

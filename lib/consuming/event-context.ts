@@ -139,6 +139,11 @@ export class EventContext extends BaseRpcContext {
     return this.#abort?.signal.reason instanceof ShutdownError;
   }
 
+  /** @internal Whether its signal is aborted. */
+  get ended(): boolean {
+    return this.#abort?.signal.aborted === true;
+  }
+
   /** @internal Whether the handler's time is up. */
   get timedOut(): boolean {
     return this.#abort?.signal.reason instanceof HandlerTimeoutError;

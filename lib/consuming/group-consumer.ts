@@ -22,6 +22,9 @@ import { OwnedPartition, RecordPlace } from './owned-partition.js';
 import type { Opened, RecordOutcome, RecordPipeline } from './record-pipeline.js';
 import type { RunningHandler, RunningHandlers } from './running-handlers.js';
 
+/** Of the time before a rejoin; the rest is for the commit. */
+const DRAIN_SHARE = 0.75;
+
 /** What a group consumes from one physical topic. */
 export interface ConsumedTopic {
   readonly routes: TopicRoutes;
@@ -59,6 +62,7 @@ export class GroupConsumer implements ConsumerHooks {
   #state: ConsumerState = 'joining';
   #error: Error | null = null;
   #stopping = false;
+  #failedCommits = 0;
 
   constructor(private readonly parts: GroupConsumerParts) {
     const { settings, driver, signals, clock, budget } = parts;
@@ -68,9 +72,11 @@ export class GroupConsumer implements ConsumerHooks {
       clock,
       commit: (items) => driver.commit(items),
       onCommitted: (items: readonly CommitItem[]) => {
+        this.#failedCommits = 0;
         signals.emit('committed', { groupId, partitions: items.length });
       },
       onFailed: (error) => {
+        this.#failedCommits++;
         signals.emit('commitFailed', { groupId, error });
       },
     });
@@ -98,6 +104,10 @@ export class GroupConsumer implements ConsumerHooks {
   }
   get error(): Error | null {
     return this.#error;
+  }
+  /** Commits that failed since the last one that did not. */
+  get failedCommits(): number {
+    return this.#failedCommits;
   }
   get running(): Iterable<RunningHandler> {
     return this.parts.running;
@@ -164,12 +174,10 @@ export class GroupConsumer implements ConsumerHooks {
   }
 
   async onRevoking(owned: readonly OwnedTopicPartition[], deadlineMs: number): Promise<void> {
-    const startedAt = this.parts.clock.now();
     const partitions = owned.flatMap((each) => this.#owned.get(partitionName(each)) ?? []);
-    await this.#drain(partitions, deadlineMs);
-    const left = deadlineMs - (this.parts.clock.now() - startedAt);
-    // Even a drain that ran out of time has settled something: give its commit a moment.
-    await withinMs(this.#committer.flush(), Math.max(left, deadlineMs / 4), this.parts.clock);
+    // Even a drain that runs out of time has settled something: its commit needs a share of it.
+    await this.#drain(partitions, deadlineMs * DRAIN_SHARE);
+    await withinMs(this.#committer.flush(), deadlineMs * (1 - DRAIN_SHARE), this.parts.clock);
   }
 
   onLost(lost: readonly OwnedTopicPartition[]): void {

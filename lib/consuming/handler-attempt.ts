@@ -36,7 +36,12 @@ export function attemptHandler(
   try {
     const reading = read();
     returned = isPromise(reading)
-      ? reading.then((payload) => handler.invoke(payload, context))
+      ? reading.then((payload) => {
+          // Too late to begin: the record may be dead-lettered, or somebody else's, by now.
+          if (context.ended)
+            throw new HandlerTimeoutError(handler.settings.id, handler.settings.timeoutMs);
+          return handler.invoke(payload, context);
+        })
       : handler.invoke(reading, context);
   } catch (error) {
     return { kind: 'failed', error: toError(error) };

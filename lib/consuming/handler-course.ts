@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
+import type { HeldClaim } from '../idempotency/claims.js';
 import type { HandlerRef } from '../observability/observer.js';
 import type { Delivery } from './delivery.js';
 import type { HandlerRuntime } from './handler-runtime.js';
@@ -10,6 +11,10 @@ export class HandlerCourse {
   /** Failed attempts so far; a shared store also counts those before a restart. */
   attempts = 0;
   firstFailedAt: Date | null = null;
+  /** Held now; the claim step's own. */
+  claim: HeldClaim | null = null;
+  /** The latest call, while it has not come back although its time is long over. */
+  overdue: Promise<void> | null = null;
   /** Set once the record is given up: what is left is to have it acknowledged in the DLQ. */
   verdict: { readonly reason: DeadLetterReason; readonly error: Error } | null = null;
   /** Failed tries in a row to reach the store or the DLQ, for the backoff. */

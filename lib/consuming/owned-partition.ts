@@ -121,17 +121,24 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
     return this.#state === 'active';
   }
 
-  /** Waits that long, or until work must stop, whichever is first. */
-  sleep(ms: number): Promise<void> {
+  /**
+   * Waits that long, or until work must stop, or until woken, whichever is first.
+   *
+   * @param onEarly subscribes to what may end the wait early; answers how to unsubscribe.
+   */
+  sleep(ms: number, onEarly?: (wake: () => void) => () => void): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.clock.setTimeout(() => {
-        unsubscribe();
+      const endings: (() => void)[] = [];
+      const wake = (): void => {
+        for (const end of endings.splice(0)) end();
         resolve();
-      }, ms);
-      const unsubscribe = this.onInterrupt(() => {
+      };
+      const timer = this.clock.setTimeout(wake, ms);
+      endings.push(() => {
         this.clock.clearTimeout(timer);
-        resolve();
       });
+      if (onEarly !== undefined) endings.push(onEarly(wake));
+      endings.push(this.onInterrupt(wake));
     });
   }
 }

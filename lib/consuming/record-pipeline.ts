@@ -3,7 +3,6 @@ import { EventEnvelope } from '../contracts/event-envelope.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import { ClaimKeys } from '../idempotency/claim-keys.js';
-import type { HeldClaim } from '../idempotency/claims.js';
 import { UnroutableRecordError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
@@ -142,6 +141,9 @@ export class RecordPipeline {
       let pass: Pass;
       try {
         pass = await this.#pass(course);
+      } catch (error) {
+        this.steps.claim.drop(course);
+        throw error;
       } finally {
         partition.exit();
         course.returnTicket();
@@ -149,7 +151,10 @@ export class RecordPipeline {
       if (pass.kind === 'end') return pass.outcome;
       if (pass.wait !== null) await pass.wait;
       do {
-        if (!(await partition.whenActive())) return 'abandoned';
+        if (!(await partition.whenActive())) {
+          void this.steps.claim.leave(course);
+          return 'abandoned';
+        }
         // What is only to be dead-lettered does not run any more and needs no ticket.
       } while (course.verdict === null && !(await course.takeTicket()));
     }
@@ -165,30 +170,25 @@ export class RecordPipeline {
   }
 
   #claimed(course: HandlerCourse, taken: Claimed): MaybePromise<Pass> {
-    if (taken.status === 'duplicate') return DUPLICATE;
-    if (taken.status === 'wait') return { kind: 'again', wait: taken.until };
-    const claim = taken.status === 'claimed' ? taken : null;
-    if (course.verdict !== null) return this.#bury(course, claim);
-    if (!course.partition.active) return this.#again(course, claim, null);
+    if (taken === 'duplicate') return DUPLICATE;
+    if (taken !== 'go') return { kind: 'again', wait: taken.until };
+    if (course.verdict !== null) return this.#bury(course);
+    if (!course.partition.active) return this.#again(course, null);
 
     const running = this.steps.handle.run(course);
     return isPromise(running)
-      ? running.then((attempt) => this.#attempted(course, claim, attempt))
-      : this.#attempted(course, claim, running);
+      ? running.then((attempt) => this.#attempted(course, attempt))
+      : this.#attempted(course, running);
   }
 
-  #attempted(
-    course: HandlerCourse,
-    claim: HeldClaim | null,
-    attempt: Attempt | null,
-  ): MaybePromise<Pass> {
-    if (attempt === null) return this.#again(course, claim, null);
-    if (attempt.result.kind === 'succeeded') return this.#complete(course, claim);
-    return this.#failed(course, claim, attempt, attempt.result.error);
+  #attempted(course: HandlerCourse, attempt: Attempt | null): MaybePromise<Pass> {
+    if (attempt === null) return this.#again(course, null);
+    if (attempt.result.kind === 'succeeded') return this.#complete(course);
+    return this.#failed(course, attempt, attempt.result.error);
   }
 
-  #complete(course: HandlerCourse, claim: HeldClaim | null): MaybePromise<Pass> {
-    const marking = this.steps.claim.complete(course, claim, 'done');
+  #complete(course: HandlerCourse): MaybePromise<Pass> {
+    const marking = this.steps.claim.complete(course, 'done');
     return isPromise(marking)
       ? marking.then((completed) => this.#completed(course, completed))
       : this.#completed(course, marking);
@@ -216,50 +216,42 @@ export class RecordPipeline {
     return HANDLED;
   }
 
-  async #failed(
-    course: HandlerCourse,
-    claim: HeldClaim | null,
-    { context, result }: Attempt,
-    error: Error,
-  ): Promise<Pass> {
-    if (context.abandoned) return this.#again(course, claim, null);
+  async #failed(course: HandlerCourse, { context, result }: Attempt, error: Error): Promise<Pass> {
+    if (context.abandoned) return this.#again(course, null);
     const overdue = result.kind === 'overdue';
+    if (overdue) course.overdue = result.later;
     const { clock } = this;
     const failure = { course, context, error, overdue, random: this.random(), clock };
     const judgement = await judgeFailure(failure, (filterError) => {
       this.signals.emit('filterFailed', { ...course.ref, error: filterError });
     });
-    if (judgement.kind === 'succeeded') return this.#complete(course, claim);
+    if (judgement.kind === 'succeeded') return this.#complete(course);
     course.attempts = context.attempt;
     course.firstFailedAt ??= new Date(this.clock.now());
     const delayMs = judgement.kind === 'retry' ? judgement.delayMs : null;
     this.signals.emit('attemptFailed', { ...course.ref, attempt: context.attempt, error, delayMs });
     if (judgement.kind === 'retry') {
-      return this.#again(course, claim, course.partition.sleep(judgement.delayMs));
+      return this.#again(course, course.partition.sleep(judgement.delayMs));
     }
     course.verdict = { reason: judgement.reason, error: judgement.error };
-    return this.#bury(course, claim);
+    return this.#bury(course);
   }
 
   /** Has the record acknowledged in the dead-letter topic, then marks the claim dead. */
-  async #bury(course: HandlerCourse, claim: HeldClaim | null): Promise<Pass> {
+  async #bury(course: HandlerCourse): Promise<Pass> {
     const { delivery, verdict, ref, attempts, firstFailedAt } = course;
     if (verdict === null) return AGAIN;
     course.returnTicket();
     const givenUp = { ...verdict, handlerId: ref.handlerId, attempts, firstFailedAt };
     if (await this.steps.deadLetter.write(delivery.record, givenUp)) {
-      await this.steps.claim.complete(course, claim, 'dead');
+      await this.steps.claim.complete(course, 'dead');
       return { kind: 'end', outcome: 'dead-lettered' };
     }
-    return this.#again(course, claim, course.partition.sleep(backoffMs(++course.setbacks)));
+    return this.#again(course, course.partition.sleep(backoffMs(++course.setbacks)));
   }
 
-  async #again(
-    course: HandlerCourse,
-    claim: HeldClaim | null,
-    wait: Promise<void> | null,
-  ): Promise<Pass> {
-    await this.steps.claim.giveBack(course, claim);
+  async #again(course: HandlerCourse, wait: Promise<void> | null): Promise<Pass> {
+    await this.steps.claim.giveBack(course);
     return { kind: 'again', wait };
   }
 

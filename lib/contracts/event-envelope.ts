@@ -1,11 +1,13 @@
+import { isUtf8 } from 'node:buffer';
+
 import type { InRecord, TopicPartition } from '../kafka/records.js';
 import { CLOUD_EVENT_HEADERS, HEADERS } from './event-headers.js';
 
 /**
  * The envelope of one record: what its headers say, read when asked for.
  *
- * Our own header names win over CloudEvents'. Text that is not UTF-8 reads with replacement
- * characters; the raw bytes stay in `record`.
+ * Our own header names win over CloudEvents'. An id that is not UTF-8 reads as the hex of its
+ * bytes, other text with replacement characters; the raw bytes stay in `record`.
  */
 export class EventEnvelope implements TopicPartition {
   readonly topic: string;
@@ -24,7 +26,7 @@ export class EventEnvelope implements TopicPartition {
     this.topic = partition.topic;
     this.partition = partition.partition;
     this.eventType = this.#text(HEADERS.eventType, CLOUD_EVENT_HEADERS.type) ?? '';
-    const id = this.#text(HEADERS.eventId, CLOUD_EVENT_HEADERS.id) ?? '';
+    const id = this.#id(HEADERS.eventId, CLOUD_EVENT_HEADERS.id) ?? '';
     this.idDerived = id === '';
     this.eventId = this.idDerived
       ? `${this.topic}:${String(this.partition)}:${record.offset.toString()}`
@@ -38,7 +40,7 @@ export class EventEnvelope implements TopicPartition {
     return this.#text(HEADERS.causationId);
   }
   get source(): string | null {
-    return this.#text(CLOUD_EVENT_HEADERS.source);
+    return this.#id(CLOUD_EVENT_HEADERS.source);
   }
   get aggregateId(): string | null {
     return (
@@ -51,10 +53,20 @@ export class EventEnvelope implements TopicPartition {
     return Number.isNaN(date.getTime()) ? new Date(this.record.timestamp) : date;
   }
 
+  /** What tells events apart must not be lost in decoding: bytes that are no text read as hex. */
+  #id(name: string, alternative?: string): string | null {
+    const value = this.#bytes(name, alternative);
+    if (value === null) return null;
+    return isUtf8(value) ? value.toString() : `hex:${value.toString('hex')}`;
+  }
+
   #text(name: string, alternative?: string): string | null {
-    const value =
-      this.record.lastHeader(name) ??
-      (alternative === undefined ? null : this.record.lastHeader(alternative));
-    return value?.toString() ?? null;
+    return this.#bytes(name, alternative)?.toString() ?? null;
+  }
+
+  #bytes(name: string, alternative?: string): Buffer | null {
+    const own = this.record.lastHeader(name);
+    if (own !== undefined && own !== null) return own;
+    return alternative === undefined ? null : (this.record.lastHeader(alternative) ?? null);
   }
 }

@@ -1,6 +1,7 @@
 import { DriverError } from '../kafka-events.errors.js';
 import type { OutRecord } from '../kafka/records.js';
 import type { DeadLetterSettings } from '../kafka-events.options.js';
+import { safeRedactor } from './redact.js';
 import {
   deadLetterPointer,
   deadLetterRecord,
@@ -44,7 +45,8 @@ export class DeadLetterWriter {
    */
   async write(letter: DeadLetter): Promise<void> {
     const topic = this.topicFor(letter.origin.topic);
-    const { includeStack, redact, onUndeliverable } = this.settings;
+    const { includeStack, onUndeliverable } = this.settings;
+    const redact = safeRedactor(this.settings.redact);
     const details: DeadLetterDetail[] = includeStack
       ? ['stack', 'message', 'class']
       : ['message', 'class'];

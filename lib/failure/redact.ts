@@ -10,7 +10,7 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
     `$1$2${REDACTED}`,
   ],
   [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`],
-  [/(:\/\/[^\s:/@]{1,256}:)[^\s@/]{1,1024}@/g, `$1${REDACTED}@`],
+  [/(:\/\/[^\s:/@]{0,256}:)[^\s@/]{1,1024}@/g, `$1${REDACTED}@`],
 ];
 
 /** The default redactor: takes what looks like a credential out of a text. */
@@ -19,4 +19,15 @@ export function redactSecrets(text: string): string {
     (clean, [pattern, replacement]) => clean.replace(pattern, replacement),
     text.slice(0, MAX_LENGTH),
   );
+}
+
+/** A redactor that never throws: a text it cannot clean is not shown at all. */
+export function safeRedactor(redact: (text: string) => string): (text: string) => string {
+  return (text) => {
+    try {
+      return redact(text);
+    } catch {
+      return '[not shown: the redactor failed]';
+    }
+  };
 }

@@ -118,13 +118,22 @@ export class Claims {
     }
   }
 
+  holds(key: string): boolean {
+    return this.#held.has(key);
+  }
+
+  /** Leaves a claim to its lease: it is renewed no more, and nobody here waits for it any longer. */
+  drop(claim: HeldClaim): void {
+    this.#forget(claim);
+  }
+
   /**
-   * Calls `fn` when the claim of that key ends in this process; answers how to unsubscribe, or null
-   * when no claim of it is held here.
+   * Calls `fn` when the claim of that key ends in this process; answers how to unsubscribe. Where no
+   * claim of it is held here it is never called.
    */
-  onEnd(key: string, fn: () => void): (() => void) | null {
+  onEnd(key: string, fn: () => void): () => void {
     const held = this.#held.get(key);
-    if (held === undefined) return null;
+    if (held === undefined) return () => undefined;
     const waiters = (held.waiters ??= []);
     waiters.push(fn);
     return () => {

@@ -19,6 +19,8 @@ export interface GroupHealth {
   readonly state: ConsumerState;
   /** Why it is not running, redacted. */
   readonly error: string | null;
+  /** Commits that failed since the last one that did not. */
+  readonly failedCommits: number;
   readonly partitions: readonly PartitionHealth[];
 }
 
@@ -68,6 +70,9 @@ export interface HealthSources {
   readonly startProblem: () => string | null;
 }
 
+/** One commit may fail in a rebalance; so many in a row are no accident. */
+const WORRYING_COMMITS = 3;
+
 /** A record unsettled for longer than this stalls its partition. */
 const STALL_MS = 60_000;
 
@@ -98,8 +103,12 @@ export class KafkaEventsHealth {
   }
 }
 
-function groupProblem({ groupId, state, error }: GroupHealth): string | null {
-  if (state === 'running') return null;
+function groupProblem({ groupId, state, error, failedCommits }: GroupHealth): string | null {
+  if (state === 'running') {
+    return failedCommits < WORRYING_COMMITS
+      ? null
+      : `group "${groupId}" could not commit ${String(failedCommits)} times in a row`;
+  }
   return `group "${groupId}" is ${state}${error === null ? '' : `: ${error}`}`;
 }
 

@@ -27,7 +27,7 @@ export interface Signals {
   /** A producer was thrown away after a failed send. */
   producerRecycled: { readonly topic: string; readonly error: Error };
 
-  /** A handler succeeded and its claim was completed. */
+  /** A handler succeeded and its claim, if it had one that the store could take, was completed. */
   handled: HandlerRef & { readonly attempt: number; readonly durationMs: number };
   /** A claim was already done, parked or dead: the handler did not run. */
   duplicate: HandlerRef & { readonly state: 'done' | 'parked' | 'dead' };

@@ -18,11 +18,17 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 const MINUTE = 60_000;
 
 /** Of the environment, what a newcomer's shell would have: nothing that jest or `npm test` put there. */
-const SHELL = Object.fromEntries(
-  Object.entries(process.env).filter(
-    ([name]) => !/^(NODE_|JEST_|npm_(lifecycle|package|config_local)|INIT_CWD|KAFKA_)/.test(name),
+const SHELL = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) =>
+        !/^(NODE_|JEST_|npm_(lifecycle|package|config_local)|INIT_CWD|KAFKA_|FORCE_COLOR)/.test(
+          name,
+        ),
+    ),
   ),
-);
+  NO_COLOR: '1',
+};
 
 const blocks = codeBlocksOf(await readFile(join(PROJECT, 'README.md'), 'utf8'));
 
@@ -86,6 +92,12 @@ describeRealKafka('a newcomer who follows the README', () => {
     },
     2 * MINUTE,
   );
+
+  it('has tests that pass without a broker', async () => {
+    const written = await shell('npm test', app);
+    expect(written).toMatch(/orders\.spec\.ts/);
+    expect(written).toMatch(/Tests\s+2 passed/);
+  }, 60_000);
 });
 
 /** Builds the package and packs it as `npm publish` would; answers the file. */
@@ -109,7 +121,7 @@ async function shell(commands: string, cwd: string): Promise<string> {
 
 /** Starts what keeps running; answers a function that tells all it has written so far. */
 function startService(command: string, cwd: string, port: string): () => string {
-  const env = { ...SHELL, PORT: port, NO_COLOR: '1' };
+  const env = { ...SHELL, PORT: port };
   // A process group of its own, so that the signal reaches what npm starts.
   const service = spawn('sh', ['-c', command], { cwd, env, detached: true });
   const exited = once(service, 'close');

@@ -30,7 +30,9 @@ export function lastHeader(headers: IHeaders | undefined, name: string): Buffer 
 
 /** kafkajs takes what every object inherits under a name like `constructor` for its first value. */
 function valuesOf(values: readonly (Buffer | string)[]): readonly (Buffer | string)[] {
-  return values.filter((value) => typeof value !== 'function' && typeof value !== 'undefined');
+  return values.filter(
+    (value: unknown) => value === null || typeof value === 'string' || Buffer.isBuffer(value),
+  );
 }
 
 /** Bytes of names and values together. */
