@@ -130,6 +130,7 @@ export class GroupConsumer implements ConsumerHooks {
     await this.parts.driver.stop(leaveMs);
     this.onLost(this.partitions);
     this.#committer.close();
+    this.parts.running.close();
     this.onState('stopped');
   }
 

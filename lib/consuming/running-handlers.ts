@@ -22,6 +22,7 @@ export class RunningHandlers {
   readonly #running = new Set<RunningHandler>();
   #timer: TimerHandle | null = null;
   #timerDueAt = Number.POSITIVE_INFINITY;
+  #closed = false;
 
   constructor(private readonly clock: Clock) {}
 
@@ -39,7 +40,14 @@ export class RunningHandlers {
     if (this.#running.size === 0) this.#disarm();
   }
 
+  /** Watches no longer: what still runs must not keep the process alive. */
+  close(): void {
+    this.#closed = true;
+    this.#disarm();
+  }
+
   #arm(dueAt: number): void {
+    if (this.#closed) return;
     this.#disarm();
     this.#timerDueAt = dueAt;
     this.#timer = this.clock.setTimeout(() => {

@@ -164,7 +164,8 @@ export class Claims {
   #forget(claim: HeldClaim): void {
     if (this.#held.get(claim.key) === claim) this.#held.delete(claim.key);
     if (claim.waiters === null) return;
-    for (const waiter of claim.waiters) waiter();
+    // A copy: whoever is woken takes itself off the list.
+    for (const waiter of [...claim.waiters]) waiter();
   }
 
   async #renew(): Promise<void> {

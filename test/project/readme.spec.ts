@@ -131,7 +131,9 @@ function optionNames(): string[] {
 
 function problemsOf(options: KafkaEventsOptions): InvalidOptionsError['problems'] {
   try {
-    resolveOptions(options, {});
+    resolveOptions(options, {}, () => {
+      throw new Error('nothing connects here');
+    });
   } catch (error) {
     if (error instanceof InvalidOptionsError) return error.problems;
     throw error;

@@ -7,7 +7,7 @@ import type { EventSink } from '../../../lib/publishing/publish-options.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ModelPartition } from '../../support/model-kafka.js';
-import { append } from './fixtures.js';
+import { append } from '../../support/engine-events.js';
 
 const Reserved = defineEvent({
   type: 'stock.reserved',

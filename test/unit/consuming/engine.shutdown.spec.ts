@@ -9,7 +9,7 @@ import type { KafkaEventsSettings } from '../../../lib/kafka-events.options.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ModelConsumer, ModelPartition } from '../../support/model-kafka.js';
-import { append, idOf } from './fixtures.js';
+import { append, idOf } from '../../support/engine-events.js';
 
 const Created = anyEvent('order.created');
 

@@ -1,6 +1,6 @@
-import { HEADERS } from '../../../lib/contracts/event-headers.js';
-import type { WireHeaders } from '../../../lib/kafka/records.js';
-import type { ModelPartition } from '../../support/model-kafka.js';
+import { HEADERS } from '../../lib/contracts/event-headers.js';
+import type { WireHeaders } from '../../lib/kafka/records.js';
+import type { ModelPartition } from './model-kafka.js';
 
 /** Appends an event as a publisher would write it. */
 export function append(

@@ -6,7 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ModelPartition } from '../../support/model-kafka.js';
-import { append, idOf } from './fixtures.js';
+import { append, idOf } from '../../support/engine-events.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -10,7 +10,7 @@ import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { ModelPartition } from '../../support/model-kafka.js';
-import { append, settle } from './fixtures.js';
+import { append, settle } from '../../support/engine-events.js';
 
 const Created = anyEvent('order.created');
 

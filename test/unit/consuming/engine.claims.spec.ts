@@ -7,7 +7,7 @@ import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { ModelPartition } from '../../support/model-kafka.js';
-import { append, idOf, settle } from './fixtures.js';
+import { append, idOf, settle } from '../../support/engine-events.js';
 
 const Created = anyEvent('order.created');
 const ONCE = { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 };

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { ModelPartition } from '../../support/model-kafka.js';
-import { append, idOf, settle } from './fixtures.js';
+import { append, idOf, settle } from '../../support/engine-events.js';
 
 const Created = anyEvent('order.created', 'orders');
 const Paid = anyEvent('payment.paid', 'payments');
