@@ -63,14 +63,15 @@ async function bare(task: Task, watch: StopWatch): Promise<void> {
   await consumer.subscribe({ topic: task.topic, fromBeginning: true });
   await consumer.run({
     autoCommit: false,
-    eachBatch: async ({ batch, commitOffsetsIfNecessary }) => {
+    eachBatch: async (payload) => {
+      const { batch } = payload;
       watch.begin();
       for (const { value } of batch.messages) {
         watch.count(JSON.parse(String(value)) as Order);
       }
       const { topic, partition } = batch;
       const offset = String(BigInt(batch.lastOffset()) + 1n);
-      await commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+      await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
     },
   });
 }
@@ -91,7 +92,7 @@ async function nestTransport(task: Task, watch: StopWatch): Promise<void> {
     logger: false,
     transport: Transport.KAFKA,
     options: {
-      client: { brokers: [...task.brokers], logLevel: logLevel.NOTHING },
+      client: { brokers: [...task.brokers] },
       consumer: { groupId: task.groupId },
       subscribe: { fromBeginning: true },
     },

@@ -1,7 +1,8 @@
-import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Logger, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 
 import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
+import type { BoundHandler } from './consuming/event-handler.js';
 import { discoverHandlers } from './consuming/handler-discovery.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
@@ -53,11 +54,27 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
       settings,
       resolve: (id, options) => resolveHandler(id, options, settings),
     });
+    for (const { contracts } of handlers) {
+      for (const contract of contracts) await contract.prepare?.();
+    }
+    logHandlers(handlers);
     if (settings.connect) await this.consumers.start(handlers);
   }
 
   private get consumers(): ConsumerRuntime {
     return this.moduleRef.get<ConsumerRuntime>(CONSUMER_RUNTIME, { strict: false });
+  }
+}
+
+/** A handler class that nobody provides is found by nobody: what is missing here does not run. */
+function logHandlers(handlers: readonly BoundHandler[]): void {
+  const log = new Logger('KafkaEvents');
+  for (const { settings, contracts } of handlers) {
+    const events = contracts.map(({ eventType, topic }) => `${eventType} from "${topic}"`);
+    log.log(`${settings.id} handles ${events.join(', ')}, group "${settings.groupId}"`);
+  }
+  if (handlers.length === 0) {
+    log.log('no @EventHandler found among the providers and controllers: nothing is consumed');
   }
 }
 

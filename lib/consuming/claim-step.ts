@@ -1,6 +1,6 @@
 import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
-import type { ClaimResult, Claims, HeldClaim } from '../idempotency/claims.js';
+import type { ClaimResult, Claims } from '../idempotency/claims.js';
 import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';

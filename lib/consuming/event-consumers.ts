@@ -97,14 +97,15 @@ export class EventConsumers {
 
   async #keepTrying(handlers: readonly BoundHandler[]): Promise<void> {
     const { signal } = this.#stopping;
+    const isStopping = (): boolean => signal.aborted;
     for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
       await delay(waitMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return;
+      if (isStopping()) return;
       try {
         await this.#tryStart(handlers);
         return;
       } catch (thrown) {
-        if (signal.aborted) return;
+        if (isStopping()) return;
         await this.#dropGroups(0);
         this.#failed(toError(thrown));
       }

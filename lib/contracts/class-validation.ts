@@ -51,6 +51,11 @@ export class ClassValidation<T extends object> {
     return this.#load().then((loaded) => this.#judge(loaded, value));
   }
 
+  /** @throws MissingPeerError as `validate` does. */
+  async prepare(): Promise<void> {
+    await this.#load();
+  }
+
   async #load(): Promise<Loaded> {
     const peers = await this.loadPeers();
     const hasRules = rulesOf(peers.getMetadataStorage(), this.#type).length > 0;

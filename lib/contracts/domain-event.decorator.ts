@@ -57,6 +57,7 @@ function classContract<T extends object>(
     topic,
     keyOf: keyReader(key),
     validate: (value: unknown) => validation.validate(value),
+    prepare: () => validation.prepare(),
     ...(match && { match }),
   });
 }

@@ -32,6 +32,12 @@ export interface EventContract<Output = unknown> {
    * an error: what this throws, or rejects with, is a fault of the validators or a missing peer.
    */
   validate(value: unknown): MaybePromise<Validated<Output>>;
+  /**
+   * Loads what `validate` needs, so that it fails at boot rather than with the first record.
+   *
+   * @throws MissingPeerError when an optional package is not installed.
+   */
+  prepare?(): Promise<void>;
   /** True for records without an `event-type` header that are this event. */
   match?(record: InRecord): boolean;
 }

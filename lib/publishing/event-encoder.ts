@@ -7,6 +7,7 @@ import {
   EventTooLargeError,
   InvalidEventError,
   InvalidPayloadError,
+  MissingPeerError,
   PublishError,
   PublishRejectedError,
   toError,
@@ -155,8 +156,10 @@ function refusal(identity: PublishFailure): (thrown: unknown) => never {
     if (thrown instanceof InvalidPayloadError) {
       throw new InvalidEventError(identity, thrown.issues, thrown.cause);
     }
-    const { name } = toError(thrown);
-    throw new PublishRejectedError(identity, `its contract threw ${name}`, thrown);
+    // Ours says what to do; another's message may quote the payload.
+    const { name, message } = toError(thrown);
+    const why = thrown instanceof MissingPeerError ? message : `its contract threw ${name}`;
+    throw new PublishRejectedError(identity, why, thrown);
   };
 }
 

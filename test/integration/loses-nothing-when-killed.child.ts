@@ -37,6 +37,14 @@ export type CrashPoint =
   | 'after the commit, unheard'
   | 'after the DLQ acknowledgement';
 
+export interface CrashPlan {
+  /** Where the process freezes: the first time that it gets there after so many effects. */
+  readonly point: CrashPoint;
+  readonly afterEffects: number;
+  /** Handlers beyond this wait for ever: the process cannot be done before it freezes. */
+  readonly maxEffects: number;
+}
+
 export interface CrashSetup {
   readonly brokers: readonly string[];
   readonly topic: string;
@@ -45,8 +53,8 @@ export interface CrashSetup {
   /** File that effects are appended to. */
   readonly journal: string;
   readonly sessionTimeoutMs: number;
-  /** Freeze when the point is reached for the `at`th time; null runs to the end. */
-  readonly crash: { readonly point: CrashPoint; readonly at: number } | null;
+  /** Null runs to the end. */
+  readonly crash: CrashPlan | null;
 }
 
 @DomainEvent({ type: 'order.created', version: 1, topic: 'orders', key: () => 'unused' })
@@ -54,18 +62,21 @@ class OrderCreated {
   @IsBoolean() poison!: boolean;
 }
 
-/** Counts down to the chosen point, then stops the whole process in mid-instruction. */
+/** Stops the whole process in mid-instruction, at the planned point. */
 class Crash {
-  #left: number;
+  #effects = 0;
 
-  constructor(private readonly chosen: CrashSetup['crash']) {
-    this.#left = chosen?.at ?? 0;
+  constructor(private readonly plan: CrashPlan | null) {}
+
+  /** Makes an effect, or waits for ever where there were enough. */
+  async effect(make: () => void): Promise<void> {
+    if (this.#effects >= (this.plan?.maxEffects ?? Infinity)) await new Promise(() => undefined);
+    this.#effects++;
+    make();
   }
 
-  reach(point: CrashPoint, times = 1): void {
-    if (this.chosen?.point !== point) return;
-    this.#left -= times;
-    if (this.#left > 0) return;
+  reach(point: CrashPoint): void {
+    if (this.plan?.point !== point || this.#effects < this.plan.afterEffects) return;
     writeSync(process.stdout.fd, 'at the point\n');
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   }
@@ -77,14 +88,13 @@ function crashingStore(store: IdempotencyStore, crash: Crash): IdempotencyStore 
     inProcess: false,
     claim: async (requests) => {
       const answers = await store.claim(requests);
-      const claimed = answers.filter(({ status }) => status === 'claimed');
-      crash.reach('after the claim', claimed.length);
+      if (answers.some(({ status }) => status === 'claimed')) crash.reach('after the claim');
       return answers;
     },
     complete: async (completions: readonly Completion[]) => {
-      crash.reach('after the handler, before complete', completions.length);
+      crash.reach('after the handler, before complete');
       const answers = await store.complete(completions);
-      crash.reach('after complete, before settle', completions.length);
+      crash.reach('after complete, before settle');
       return answers;
     },
     release: (releases) => store.release(releases),
@@ -132,7 +142,7 @@ function crashingProducer(producer: ProducerDriver, crash: Crash): ProducerDrive
   return {
     send: async (topic, records) => {
       const positions = await producer.send(topic, records);
-      if (topic.endsWith('.dlq')) crash.reach('after the DLQ acknowledgement', records.length);
+      if (topic.endsWith('.dlq')) crash.reach('after the DLQ acknowledgement');
       return positions;
     },
     close: () => producer.close(),
@@ -148,7 +158,9 @@ async function runService(setup: CrashSetup): Promise<INestApplicationContext> {
     async handle(@Payload() { poison }: OrderCreated, @Ctx() event: EventContext): Promise<void> {
       await sleep(5);
       if (poison) throw new NonRetryableEventError('poison');
-      appendFileSync(journal, `effect ${event.eventId}\n`);
+      await crash.effect(() => {
+        appendFileSync(journal, `effect ${event.eventId}\n`);
+      });
       crash.reach('in the handler');
     }
   }

@@ -52,7 +52,7 @@ export function handlerOf(
       ...settings,
     },
     contracts,
-    invoke: body as BoundHandler['invoke'],
+    invoke: body,
     faultOf: () => 'body',
     filter: () => null,
   };

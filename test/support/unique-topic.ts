@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, type Admin } from 'kafkajs';
 import { onCleanup } from './cleanup.js';
+import { eventually } from './eventually.js';
 
 export interface TopicOptions {
   /** For names derived from another, such as `<topic>.dlq`. @default a unique one */
@@ -22,11 +23,22 @@ export async function createTopic(
   { name: topic = uniqueName('topic'), partitions = 1, config = {} }: TopicOptions = {},
 ): Promise<string> {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-  await withAdmin(brokers, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] }),
-  );
-  onCleanup(() => withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] })));
+  await withAdmin(brokers, async (admin) => {
+    const topics = [{ topic, numPartitions: partitions, configEntries }];
+    // kafkajs's own waiting fails in the moment in which a busy broker has not heard of the topic.
+    await admin.createTopics({ topics, waitForLeaders: false });
+    onCleanup(() => withAdmin(brokers, (closing) => closing.deleteTopics({ topics: [topic] })));
+    await eventually(() => hasLeaders(admin, topic, partitions), {
+      message: `leaders of the new topic ${topic}`,
+    });
+  });
   return topic;
+}
+
+async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const leaders = topics[0]?.partitions.filter(({ leader }) => leader >= 0) ?? [];
+  return leaders.length === partitions;
 }
 
 /** Lends `use` a connected kafkajs admin client. */

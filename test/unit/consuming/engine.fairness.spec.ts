@@ -16,13 +16,13 @@ describe('fairness between the events of one handler', () => {
     const orders = new ModelPartition('orders', 0);
     append(orders, 'order');
     let handled = 0;
-    let order = false;
+    const seen = { order: false };
     const handler = handlerOf(
       'h',
       [Paid, Created],
       async (payload) => {
         await new Promise((resolve) => setImmediate(resolve));
-        if (idOf(payload) === 'order') order = true;
+        if (idOf(payload) === 'order') seen.order = true;
         else handled++;
       },
       { concurrency: 2 },
@@ -31,13 +31,13 @@ describe('fairness between the events of one handler', () => {
     for (let i = 0; i < 100; i++) append(payments, `p${String(i)}`, PAID);
     engine.kafka.fetch(payments);
     engine.kafka.fetch(orders);
-    for (let i = 100; i < 2_000 && !order; i++) {
+    for (let i = 100; i < 2_000 && !seen.order; i++) {
       // Always about a hundred payments in the queue.
       append(payments, `p${String(i)}`, PAID);
       engine.kafka.fetch(payments);
       while (handled < i - 100) await settle(1);
     }
-    expect(order).toBe(true);
+    expect(seen.order).toBe(true);
   }, 30_000);
 
   it('runs an event that two busy handlers share', async () => {
@@ -45,7 +45,7 @@ describe('fairness between the events of one handler', () => {
     const payments = new ModelPartition('payments', 0);
     const parcels = new ModelPartition('parcels', 0);
     append(orders, 'order');
-    let order = false;
+    const seen = { order: false };
     let paid = 0;
     let shipped = 0;
     const turn = (n: number): Promise<void> => settle(n);
@@ -54,7 +54,7 @@ describe('fairness between the events of one handler', () => {
       [Created, Paid],
       async (payload) => {
         await turn(2);
-        if (idOf(payload) === 'order') order = true;
+        if (idOf(payload) === 'order') seen.order = true;
         else paid++;
       },
       { concurrency: 1 },
@@ -77,7 +77,7 @@ describe('fairness between the events of one handler', () => {
     engine.kafka.fetch(parcels);
     await settle(3);
     engine.kafka.fetch(orders);
-    while (!order && paid + shipped < 1_000) await settle(2);
-    expect({ order, paid, shipped }).toMatchObject({ order: true });
+    while (!seen.order && paid + shipped < 1_000) await settle(2);
+    expect({ ...seen, paid, shipped }).toMatchObject({ order: true });
   }, 30_000);
 });

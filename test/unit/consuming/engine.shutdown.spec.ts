@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { EventConsumers } from '../../../lib/consuming/event-consumers.js';
-import type { GroupSurroundings } from '../../../lib/consuming/build-group.js';
 import { systemClock } from '../../../lib/contracts/clock.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import type { AdminDriver } from '../../../lib/kafka/driver.js';
@@ -49,7 +48,7 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
     signals: { emit: () => undefined },
     random: () => 0,
     owner: 'test',
-  } as unknown as Omit<GroupSurroundings, 'budget'>);
+  });
 }
 
 const found = (topic: string) => ({ topic, partitions: 1, maxMessageBytes: null });

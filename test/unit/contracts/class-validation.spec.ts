@@ -109,6 +109,7 @@ describe('ClassValidation', () => {
   it('says which peer is missing, and again the next time', async () => {
     const missing = new MissingPeerError('class-validator', 'Testing', null);
     const validation = new ClassValidation(OrderCreated, () => Promise.reject(missing));
+    await expect(validation.prepare()).rejects.toBe(missing);
     await expect(validation.validate(good)).rejects.toBe(missing);
     await expect(validation.validate(good)).rejects.toBe(missing);
   });

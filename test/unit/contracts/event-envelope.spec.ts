@@ -115,7 +115,13 @@ describe('EventEnvelope', () => {
     expect(envelope(headers).timestamp).toEqual(new Date(1_700_000_000_000));
   });
 
-  it('reads text that is not UTF-8 with replacement characters', () => {
-    expect(envelope([['event-id', Buffer.from([0x65, 0xff])]]).eventId).toBe('e\ufffd');
+  it('reads an id that is not UTF-8 as hex, other text with replacement characters', () => {
+    const bytes = Buffer.from([0x65, 0xff]);
+    const read = envelope([
+      ['event-id', bytes],
+      ['correlation-id', bytes],
+    ]);
+    expect(read.eventId).toBe('hex:65ff');
+    expect(read.correlationId).toBe('e\ufffd');
   });
 });

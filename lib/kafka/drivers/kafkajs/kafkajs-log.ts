@@ -11,6 +11,11 @@ const CHATTER = [
   'Response without match',
   'Limiting retries for the idempotent producer',
   'The group is rebalancing, re-joining',
+  // Each of these is retried; when it fails for good, the driver says so once.
+  'Connection error',
+  'Failed to connect to seed broker',
+  'The group coordinator is not available',
+  'Topic creation errors',
 ];
 
 /** Of a log entry, what is not a detail. */
