@@ -71,7 +71,9 @@ async function bare(task: Task, watch: StopWatch): Promise<void> {
       }
       const { topic, partition } = batch;
       const offset = String(BigInt(batch.lastOffset()) + 1n);
-      await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+      await payload.commitOffsetsIfNecessary({
+        topics: [{ topic, partitions: [{ partition, offset }] }],
+      });
     },
   });
 }
