@@ -37,8 +37,11 @@ const CRASH_POINTS: readonly CrashPoint[] = [
   'after the commit, unheard',
   'after the DLQ acknowledgement',
 ];
-/** In mid-stream: so much is done when it dies, and no more than so much. */
-const [AFTER_EFFECTS, MAX_EFFECTS] = [40, 80];
+/**
+ * In mid-stream: so much is done when it dies, and no more than so much. Before the second poison of
+ * every key there are at most 91 effects, so that a lower limit could hold the last dead letters back.
+ */
+const [AFTER_EFFECTS, MAX_EFFECTS] = [40, 100];
 
 const EVENT_IDS = Array.from({ length: EVENTS }, (_, i) => `event-${i}`);
 const POISON_IDS = EVENT_IDS.filter((_, i) => i % POISON === POISON - 1);
