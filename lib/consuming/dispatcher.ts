@@ -16,6 +16,8 @@ const BURST = 256;
 export class Dispatcher {
   readonly #queues: readonly ReadyQueue[];
   readonly #queueOf = new Map<Route, ReadyQueue>();
+  /** Whose tickets are kept in this round; one array for all rounds. */
+  readonly #kept: HandlerRuntime[] = [];
   #turn = 0;
   #burst = 0;
   #pumping = false;
@@ -50,7 +52,8 @@ export class Dispatcher {
   #startRound(): boolean {
     const { length } = this.#queues;
     const first = this.#turn;
-    let kept: Set<HandlerRuntime> | null = null;
+    const kept = this.#kept;
+    kept.length = 0;
     let started = false;
     for (let i = 0; i < length; i++) {
       const queue = this.#queues[(first + i) % length];
@@ -65,8 +68,7 @@ export class Dispatcher {
         return false;
       }
       if (!hasTickets(next, kept)) {
-        kept ??= new Set();
-        for (const handler of next.handlers) kept.add(handler);
+        kept.push(...next.handlers);
         continue;
       }
       if (i === 0) this.#turn = (first + 1) % length;
@@ -91,9 +93,9 @@ export class Dispatcher {
 }
 
 /** Whether all handlers have a ticket to spare beyond the one kept for a record that waits longer. */
-function hasTickets({ handlers }: Delivery, kept: ReadonlySet<HandlerRuntime> | null): boolean {
+function hasTickets({ handlers }: Delivery, kept: readonly HandlerRuntime[]): boolean {
   for (const handler of handlers) {
-    if (!handler.tickets.canSpare(kept?.has(handler) === true ? 1 : 0)) return false;
+    if (!handler.tickets.canSpare(kept.includes(handler) ? 1 : 0)) return false;
   }
   return true;
 }

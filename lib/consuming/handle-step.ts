@@ -3,69 +3,58 @@ import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
 import { EventContext } from './event-context.js';
-import { attemptHandler, type AttemptResult } from './handler-attempt.js';
+import { HandlerCall, type CallResult, type CallSurroundings } from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
-import { readPayload } from './read-payload.js';
 import type { RunningHandlers } from './running-handlers.js';
 import type { Semaphore } from './semaphore.js';
 
-/** An attempt with the context it ran in. */
-export interface Attempt {
-  readonly context: EventContext;
-  readonly result: AttemptResult;
-}
-
 /** Runs a handler once: takes its slot, reads the payload, calls it, waits within its time. */
 export class HandleStep {
+  readonly #around: CallSurroundings;
+
   constructor(
     /** Handlers of the group running at once; null: no limit beyond their own. */
     private readonly groupSlots: Semaphore | null,
-    private readonly running: RunningHandlers,
+    running: RunningHandlers,
     private readonly sink: EventSink,
     private readonly signals: SignalSink,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.#around = { running, signals, clock };
+  }
 
   /** Null when the partition stopped before there was a slot. */
-  run(course: HandlerCourse): MaybePromise<Attempt | null> {
+  run(course: HandlerCourse): MaybePromise<CallResult | null> {
     if (this.#tryTakeSlots(course)) return this.#runWithSlots(course);
     return this.#takeSlots(course).then((taken) => (taken ? this.#runWithSlots(course) : null));
   }
 
-  #runWithSlots(course: HandlerCourse): MaybePromise<Attempt> {
+  #runWithSlots(course: HandlerCourse): MaybePromise<CallResult> {
     const startedAt = this.clock.now();
-    const { envelope } = course.delivery;
-    const { handlerId } = course.ref;
-    const attempt = course.attempts + 1;
-    const { key } = course;
-    const context = new EventContext({ envelope, handlerId, key, attempt, sink: this.sink });
-    const ended = (result: AttemptResult): Attempt => {
-      course.durationMs = this.clock.now() - startedAt;
-      this.#freeSlotsAfter(course, result);
-      return { context, result };
-    };
-    const calling = this.#call(course, context);
-    return isPromise(calling) ? calling.then(ended) : ended(calling);
+    const calling = new HandlerCall(course, this.#contextOf(course), this.#around).run();
+    return isPromise(calling)
+      ? calling.then((result) => this.#ended(course, startedAt, result))
+      : this.#ended(course, startedAt, calling);
   }
 
-  #call(course: HandlerCourse, context: EventContext): MaybePromise<AttemptResult> {
-    const { runtime, partition, delivery } = course;
-    const { handler } = runtime;
-    const { running, clock } = this;
-    course.payload = undefined;
-    const read = (): MaybePromise<unknown> => {
-      const reading = readPayload(delivery.route.contract, delivery.record.record);
-      if (isPromise(reading)) return reading.then((payload) => (course.payload = payload));
-      course.payload = reading;
-      return reading;
-    };
-    const onTimeout = (): void => {
-      this.signals.emit('handlerTimedOut', {
-        ...course.ref,
-        timeoutMs: handler.settings.timeoutMs,
+  #contextOf({ delivery, ref, key, attempts }: HandlerCourse): EventContext {
+    const { envelope } = delivery;
+    const { handlerId } = ref;
+    return new EventContext({ envelope, handlerId, key, attempt: attempts + 1, sink: this.sink });
+  }
+
+  #ended(course: HandlerCourse, startedAt: number, result: CallResult): CallResult {
+    course.durationMs = this.clock.now() - startedAt;
+    if (result.kind === 'overdue') {
+      // It still uses what its slots stand for.
+      this.signals.emit('slotLeaked', course.ref);
+      void result.later.then(() => {
+        this.#freeSlots(course);
       });
-    };
-    return attemptHandler(handler, read, context, { partition, running, clock, onTimeout });
+    } else {
+      this.#freeSlots(course);
+    }
+    return result;
   }
 
   #tryTakeSlots({ runtime }: HandlerCourse): boolean {
@@ -81,17 +70,8 @@ export class HandleStep {
     return false;
   }
 
-  /** A handler that does not come back keeps its slots: it still uses what they stand for. */
-  #freeSlotsAfter({ runtime, ref }: HandlerCourse, result: AttemptResult): void {
-    const free = (): void => {
-      runtime.slots.release();
-      this.groupSlots?.release();
-    };
-    if (result.kind !== 'overdue') {
-      free();
-      return;
-    }
-    this.signals.emit('slotLeaked', ref);
-    void result.later.then(free);
+  #freeSlots({ runtime }: HandlerCourse): void {
+    runtime.slots.release();
+    this.groupSlots?.release();
   }
 }

@@ -12,7 +12,8 @@ import type { DeadLetterStep } from './dead-letter-step.js';
 import { recordRef, type Delivery } from './delivery.js';
 import type { TopicRoutes } from './event-router.js';
 import { judgeFailure } from './failure-judge.js';
-import type { Attempt, HandleStep } from './handle-step.js';
+import type { HandleStep } from './handle-step.js';
+import type { CallResult } from './handler-call.js';
 import { HandlerCourse } from './handler-course.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 
@@ -42,6 +43,8 @@ export interface PipelineOptions {
   readonly groupId: string;
   readonly missingId: 'derive' | 'dead-letter';
 }
+
+type FailedCall = Exclude<CallResult, { kind: 'succeeded' }>;
 
 /** One pass of a handler over its record: it ended, or it goes again after a wait. */
 type Pass =
@@ -177,14 +180,13 @@ export class RecordPipeline {
 
     const running = this.steps.handle.run(course);
     return isPromise(running)
-      ? running.then((attempt) => this.#attempted(course, attempt))
+      ? running.then((result) => this.#attempted(course, result))
       : this.#attempted(course, running);
   }
 
-  #attempted(course: HandlerCourse, attempt: Attempt | null): MaybePromise<Pass> {
-    if (attempt === null) return this.#again(course, null);
-    if (attempt.result.kind === 'succeeded') return this.#complete(course);
-    return this.#failed(course, attempt, attempt.result.error);
+  #attempted(course: HandlerCourse, result: CallResult | null): MaybePromise<Pass> {
+    if (result === null) return this.#again(course, null);
+    return result.kind === 'succeeded' ? this.#complete(course) : this.#failed(course, result);
   }
 
   #complete(course: HandlerCourse): MaybePromise<Pass> {
@@ -216,7 +218,8 @@ export class RecordPipeline {
     return HANDLED;
   }
 
-  async #failed(course: HandlerCourse, { context, result }: Attempt, error: Error): Promise<Pass> {
+  async #failed(course: HandlerCourse, result: FailedCall): Promise<Pass> {
+    const { context, error } = result;
     if (context.abandoned) return this.#again(course, null);
     const overdue = result.kind === 'overdue';
     if (overdue) course.overdue = result.later;

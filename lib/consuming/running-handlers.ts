@@ -9,7 +9,10 @@ export interface RunningHandler {
   /** When `onDue` is called next; milliseconds since the Unix epoch. */
   dueAt: number;
   /** Called when the time is up; answers the next moment to call it, or null. */
-  readonly onDue: () => number | null;
+  onDue(): number | null;
+  /** The links belong to {@link RunningHandlers}: a handler runs once, in one place. */
+  previous: RunningHandler | null;
+  next: RunningHandler | null;
 }
 
 /**
@@ -19,25 +22,31 @@ export interface RunningHandler {
  * loop, as most do, cost no timer of their own.
  */
 export class RunningHandlers {
-  readonly #running = new Set<RunningHandler>();
+  #first: RunningHandler | null = null;
   #timer: TimerHandle | null = null;
   #timerDueAt = Number.POSITIVE_INFINITY;
   #closed = false;
 
   constructor(private readonly clock: Clock) {}
 
-  [Symbol.iterator](): IterableIterator<RunningHandler> {
-    return this.#running.values();
+  *[Symbol.iterator](): IterableIterator<RunningHandler> {
+    for (let each = this.#first; each !== null; each = each.next) yield each;
   }
 
   add(handler: RunningHandler): void {
-    this.#running.add(handler);
+    handler.next = this.#first;
+    if (this.#first !== null) this.#first.previous = handler;
+    this.#first = handler;
     if (handler.dueAt < this.#timerDueAt) this.#arm(handler.dueAt);
   }
 
   delete(handler: RunningHandler): void {
-    this.#running.delete(handler);
-    if (this.#running.size === 0) this.#disarm();
+    const { previous, next } = handler;
+    if (previous !== null) previous.next = next;
+    else if (this.#first === handler) this.#first = next;
+    if (next !== null) next.previous = previous;
+    handler.previous = handler.next = null;
+    if (this.#first === null) this.#disarm();
   }
 
   /** Watches no longer: what still runs must not keep the process alive. */
@@ -66,7 +75,7 @@ export class RunningHandlers {
   #callDue(): void {
     const now = this.clock.now();
     let earliest = Number.POSITIVE_INFINITY;
-    for (const handler of [...this.#running]) {
+    for (const handler of [...this]) {
       if (handler.dueAt <= now) handler.dueAt = handler.onDue() ?? Number.POSITIVE_INFINITY;
       earliest = Math.min(earliest, handler.dueAt);
     }

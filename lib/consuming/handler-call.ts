@@ -1,0 +1,119 @@
+import type { Clock } from '../contracts/clock.js';
+import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { HandlerTimeoutError, toError } from '../kafka-events.errors.js';
+import type { SignalSink } from '../observability/observer.js';
+import type { EventContext } from './event-context.js';
+import type { HandlerCourse } from './handler-course.js';
+import type { OwnedPartition } from './owned-partition.js';
+import { readPayload } from './read-payload.js';
+import type { RunningHandler, RunningHandlers } from './running-handlers.js';
+
+/** How one call of a handler ended. */
+export type CallResult =
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'failed'; readonly error: Error; readonly context: EventContext }
+  /** Twice the timeout is over and the handler has still not come back; it may do so `later`. */
+  | {
+      readonly kind: 'overdue';
+      readonly error: Error;
+      readonly context: EventContext;
+      readonly later: Promise<void>;
+    };
+
+const SUCCEEDED: CallResult = { kind: 'succeeded' };
+
+/** What all calls of a group share. */
+export interface CallSurroundings {
+  readonly running: RunningHandlers;
+  readonly signals: SignalSink;
+  readonly clock: Clock;
+}
+
+/**
+ * One call of a handler, and the wait for it: its signal is aborted after `timeoutMs`, and after
+ * twice that it is given up. It is never called again here while its promise is pending.
+ */
+export class HandlerCall implements RunningHandler {
+  dueAt = Number.POSITIVE_INFINITY;
+  previous: RunningHandler | null = null;
+  next: RunningHandler | null = null;
+  #later: Promise<void> | undefined;
+  #resolve: ((result: CallResult) => void) | undefined;
+
+  constructor(
+    private readonly course: HandlerCourse,
+    readonly context: EventContext,
+    private readonly around: CallSurroundings,
+  ) {}
+
+  get partition(): OwnedPartition {
+    return this.course.partition;
+  }
+
+  /** Reads the payload and calls the handler. Never throws or rejects. */
+  run(): MaybePromise<CallResult> {
+    try {
+      const returned = this.#invoke();
+      return isPromise(returned) ? this.#withinTime(returned) : SUCCEEDED;
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  /** The clock over running handlers says that the time is up. */
+  onDue(): number | null {
+    const { id, timeoutMs } = this.course.runtime.handler.settings;
+    const { clock, running, signals } = this.around;
+    const error = new HandlerTimeoutError(id, timeoutMs);
+    if (!this.context.timedOut) {
+      signals.emit('handlerTimedOut', { ...this.course.ref, timeoutMs });
+      this.context.abort(error);
+      return clock.now() + timeoutMs;
+    }
+    running.delete(this);
+    const later = this.#later ?? Promise.resolve();
+    this.#resolve?.({ kind: 'overdue', error, context: this.context, later });
+    return null;
+  }
+
+  #invoke(): MaybePromise<unknown> {
+    const { course, context } = this;
+    const { delivery, runtime } = course;
+    course.payload = undefined;
+    const reading = readPayload(delivery.route.contract, delivery.record.record);
+    if (!isPromise(reading)) {
+      course.payload = reading;
+      return runtime.handler.invoke(reading, context);
+    }
+    return reading.then((payload) => {
+      course.payload = payload;
+      const { id, timeoutMs } = runtime.handler.settings;
+      // Too late to begin: the record may be dead-lettered, or somebody else's, by now.
+      if (context.ended) throw new HandlerTimeoutError(id, timeoutMs);
+      return runtime.handler.invoke(payload, context);
+    });
+  }
+
+  #withinTime(returned: Promise<unknown>): Promise<CallResult> {
+    const { running, clock } = this.around;
+    this.dueAt = clock.now() + this.course.runtime.handler.settings.timeoutMs;
+    running.add(this);
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#later = returned.then(
+        () => {
+          running.delete(this);
+          resolve(SUCCEEDED);
+        },
+        (error: unknown) => {
+          running.delete(this);
+          resolve(this.#failed(error));
+        },
+      );
+    });
+  }
+
+  #failed(error: unknown): CallResult {
+    return { kind: 'failed', error: toError(error), context: this.context };
+  }
+}
