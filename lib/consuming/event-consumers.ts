@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Claims } from '../idempotency/claims.js';
-import { DriverError, MissingTopicsError, ShutdownError, toError } from '../kafka-events.errors.js';
+import { DriverError, ShutdownError, toError } from '../kafka-events.errors.js';
 import { BufferBudget } from './buffer-budget.js';
 import { buildGroup, type GroupSurroundings } from './build-group.js';
 import type { BoundHandler } from './event-handler.js';
@@ -31,10 +31,6 @@ export class EventConsumers {
   get consumers(): readonly GroupConsumer[] {
     return [...this.#groups.values()].map(({ consumer }) => consumer);
   }
-  /** Groups that handlers need, running or not. */
-  get expectedGroups(): readonly string[] {
-    return this.#expected;
-  }
   /** Why the consumers are not started yet; null once they are. */
   get problem(): Error | null {
     return this.#problem;
@@ -48,7 +44,7 @@ export class EventConsumers {
    *
    * With `onUnavailable: 'retry'` it also resolves when the broker is away, and keeps trying.
    *
-   * @throws MissingTopicsError, or DriverError of kind `auth`: nothing that time would mend.
+   * @throws MissingTopicsError, a DriverError that is not retryable, or whatever else time does not mend.
    * @throws DriverError when the broker is away and `onUnavailable` is `'fail'`.
    */
   async start(handlers: readonly BoundHandler[]): Promise<void> {
@@ -132,8 +128,7 @@ export class EventConsumers {
   }
 }
 
-/** Whether waiting may help: wrong credentials and missing topics do not go away by themselves. */
+/** Whether waiting may help: wrong credentials, missing topics and defects do not go away by themselves. */
 function mayPass(error: Error): boolean {
-  if (error instanceof MissingTopicsError) return false;
-  return !(error instanceof DriverError && error.kind === 'auth');
+  return error instanceof DriverError && error.retryable;
 }

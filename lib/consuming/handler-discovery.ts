@@ -52,7 +52,7 @@ export function discoverHandlers(scope: DiscoveryScope): BoundHandler[] {
   const declared = declarationsIn(modules, problems);
   const handlers = declared.flatMap((declaration) => place(declaration, scope, problems));
   problems.push(
-    ...duplicateIds(declared),
+    ...duplicateIds(declared.flatMap(withFormerIds)),
     ...mixedOrderings(handlers, settings.topicName),
     ...clashingDefinitions(handlers, settings.topicName),
     ...unknownOverrides(Object.keys(settings.handlerOverrides), declared),
@@ -140,6 +140,13 @@ function settingsOf(
     problems.push(...error.problems.map((problem) => `${place}: ${problem}`));
     return null;
   }
+}
+
+/** A former id stands for its handler as the id does. */
+function withFormerIds({ id, place, options }: Declaration): { id: string; place: string }[] {
+  // Anything else than a list is reported where options are checked.
+  const former: readonly unknown[] = Array.isArray(options.aliases) ? options.aliases : [];
+  return [id, ...former].map((each) => ({ id: String(each), place }));
 }
 
 function callbackOf(target: object, name: string): HandlerMethod['callback'] | null {

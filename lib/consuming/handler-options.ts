@@ -16,10 +16,15 @@ export interface HandlerIdempotencyOptions {
 /** Options of `@EventHandler`; each may be overridden by the module's `handlers: { [id]: … }`. */
 export interface EventHandlerOptions {
   /**
-   * What claims, dead letters and metrics know the handler by. Renaming it forgets what was done.
-   * Default `Class.method`.
+   * What claims, dead letters and metrics know the handler by. Renaming it forgets what was done,
+   * unless `aliases` names the old id. Default `Class.method`.
    */
   readonly id?: string;
+  /**
+   * Ids it had before a rename, oldest first. Claims, and the ids of what it publishes, go on under
+   * the oldest, so that a rename repeats no effect, not even while old and new versions run together.
+   */
+  readonly aliases?: readonly string[];
   /** Consumer group. Default: the module's `consumer.groupId`. */
   readonly groupId?: string;
   /** Records of this handler running at once in this process. Default 16. */
@@ -36,11 +41,13 @@ export interface EventHandlerOptions {
 }
 
 /** What the module's `handlers: { [id]: … }` may override. */
-export type EventHandlerOverrides = Omit<EventHandlerOptions, 'id'>;
+export type EventHandlerOverrides = Omit<EventHandlerOptions, 'id' | 'aliases'>;
 
 /** A handler's options with every default filled in. */
 export interface HandlerSettings {
   readonly id: string;
+  /** The oldest id it ever had: what its claims are named after. */
+  readonly claimedAs: string;
   readonly groupId: string;
   readonly concurrency: number;
   readonly ordering: Ordering;

@@ -5,7 +5,8 @@ const SEPARATOR = '\u0000';
 
 /** What a handler's claims depend on beside the event. */
 export interface ClaimScope {
-  readonly id: string;
+  /** The handler's oldest id. */
+  readonly claimedAs: string;
   /** Null: the handler takes no claims, but what it publishes is named after its key all the same. */
   readonly idempotency: { readonly scope: 'event' | 'partition' } | null;
 }
@@ -23,11 +24,11 @@ export class ClaimKeys {
   keyOf(
     envelope: EventEnvelope,
     { eventType }: { readonly eventType: string },
-    { id, idempotency }: ClaimScope,
+    { claimedAs, idempotency }: ClaimScope,
   ): string {
     const partition = idempotency?.scope === 'partition' ? String(envelope.partition) : '';
     const source = envelope.source ?? '';
-    const prefix = this.#prefix(id, envelope.topic, eventType);
+    const prefix = this.#prefix(claimedAs, envelope.topic, eventType);
     return prefix + source + SEPARATOR + partition + SEPARATOR + envelope.eventId;
   }
 

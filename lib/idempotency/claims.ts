@@ -73,11 +73,6 @@ export class Claims {
     this.#release = (release) => releases.call(release);
   }
 
-  /** Claims held now. */
-  get size(): number {
-    return this.#held.size;
-  }
-
   claim(key: string, level: number): MaybePromise<ClaimResult> {
     const token = `${this.options.owner}:${String(this.#tokens++)}`;
     const { leaseMs } = this.options;

@@ -1,5 +1,4 @@
 import { isPromise } from '../contracts/maybe-promise.js';
-import { toError } from '../kafka-events.errors.js';
 import type { KafkaEventsObserver, SignalName, Signals, SignalSink } from './observer.js';
 
 /** Hooks are declared to return nothing, but an async one is a hook, too. */
@@ -10,7 +9,6 @@ export class SignalHub implements SignalSink {
   readonly #counts = new Map<SignalName, number>();
   readonly #listeners = new Map<SignalName, readonly unknown[]>();
   #observerErrors = 0;
-  #lastObserverError: Error | null = null;
 
   constructor(private readonly observers: readonly KafkaEventsObserver[]) {}
 
@@ -20,15 +18,14 @@ export class SignalHub implements SignalSink {
       try {
         const returned = listener(signal);
         if (isPromise(returned)) returned.catch(this.#countError);
-      } catch (error) {
-        this.#countError(error);
+      } catch {
+        this.#countError();
       }
     }
   }
 
-  readonly #countError = (thrown: unknown): void => {
+  readonly #countError = (): void => {
     this.#observerErrors++;
-    this.#lastObserverError = toError(thrown);
   };
 
   /** How often each signal was given since the start, and how often an observer failed. */
@@ -37,10 +34,6 @@ export class SignalHub implements SignalSink {
       ...Object.fromEntries(this.#counts),
       observerErrors: this.#observerErrors,
     };
-  }
-
-  get lastObserverError(): Error | null {
-    return this.#lastObserverError;
   }
 
   #listenersOf<N extends SignalName>(name: N): readonly Listener<N>[] {

@@ -25,8 +25,9 @@ export function resolveHandler(
   settings: HandlerDefaults,
 ): HandlerSettings {
   const problems = new OptionProblems();
-  const { id: name, ...declared } = options;
+  const { id: name, aliases = [], ...declared } = options;
   if (id.trim() === '' || name?.trim() === '') problems.add('id', 'must not be empty');
+  checkAliases(problems, id, aliases);
   const own = new OptionSection<EventHandlerOptions>(problems, '', declared).readAll(readHandler);
   const override = settings.handlerOverrides[id] ?? {};
   const groupId = override.groupId ?? own.groupId ?? settings.defaultGroupId;
@@ -38,6 +39,7 @@ export function resolveHandler(
   }
   return {
     id,
+    claimedAs: aliases[0] ?? id,
     ...DEFAULTS.handler,
     tombstones: settings.tombstones,
     ...own,
@@ -46,6 +48,18 @@ export function resolveHandler(
     retry: { ...settings.retry, ...own.retry, ...override.retry },
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
   };
+}
+
+function checkAliases(problems: OptionProblems, id: string, aliases: unknown): void {
+  if (!isTextList(aliases)) problems.add('aliases', 'must be a list of ids, none of them empty');
+  else if (aliases.includes(id))
+    problems.add('aliases', `names '${id}', which is the id it has now`);
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) && value.every((each) => typeof each === 'string' && each.trim() !== '')
+  );
 }
 
 function mergeIdempotency(

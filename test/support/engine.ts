@@ -42,6 +42,7 @@ export function handlerOf(
   return {
     settings: {
       id,
+      claimedAs: id,
       groupId: 'group',
       concurrency: 16,
       ordering: 'key',

@@ -49,6 +49,7 @@ export async function findHandlers(
 function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSettings {
   return {
     id,
+    claimedAs: id,
     groupId: options.groupId ?? 'shop',
     concurrency: options.concurrency ?? 16,
     ordering: options.ordering ?? 'key',

@@ -79,4 +79,11 @@ describe('ids of caused events', () => {
     const [b] = await causedIds([same], { idempotency: null });
     expect(a).toBe(b);
   });
+
+  it('are the same after a rename with an alias', async () => {
+    const same = { topic: 'orders', partition: 0 };
+    const [a] = await causedIds([same]);
+    const [b] = await causedIds([same], { id: 'renamed', claimedAs: 'h' });
+    expect(a).toBe(b);
+  });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { EventConsumers } from '../../../lib/consuming/event-consumers.js';
 import { systemClock } from '../../../lib/contracts/clock.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
+import { DriverError } from '../../../lib/kafka-events.errors.js';
 import type { AdminDriver } from '../../../lib/kafka/driver.js';
 import type { KafkaEventsSettings } from '../../../lib/kafka-events.options.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
@@ -53,6 +54,19 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
 
 const found = (topic: string) => ({ topic, partitions: 1, maxMessageBytes: null });
 
+describe('the boot', () => {
+  it('does not wait for a defect to go away', async () => {
+    const defect = new TypeError('undefined is not a function');
+    const consumers = consumersOver(new ModelConsumer([]), {
+      describeTopics: () => Promise.reject(defect),
+      createTopics: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    });
+    const starting = consumers.start([handlerOf('h', [Created], () => undefined)]);
+    await expect(starting).rejects.toBe(defect);
+  });
+});
+
 describe('shutdown', () => {
   it('starts no consumer when it comes while the boot looks at the topics', async () => {
     const kafka = new ModelConsumer([new ModelPartition('orders', 0)]);
@@ -86,7 +100,9 @@ describe('shutdown', () => {
     let looks = 0;
     const consumers = consumersOver(new ModelConsumer([]), {
       describeTopics: () =>
-        ++looks === 1 ? Promise.reject(new Error('away')) : new Promise(() => undefined),
+        ++looks === 1
+          ? Promise.reject(new DriverError('retryable', 'away'))
+          : new Promise(() => undefined),
       createTopics: () => Promise.resolve(),
       close: () => Promise.resolve(),
     });

@@ -293,6 +293,20 @@ describe('handlers that contradict each other fail the boot', () => {
     ]);
   });
 
+  it('when one has the former id of another', async () => {
+    @Injectable()
+    class Renamed {
+      @EventHandler(OrderCreated, { id: 'stock', aliases: ['Handler.handle'] })
+      handle(_order: OrderCreated): void {
+        return undefined;
+      }
+    }
+
+    expect(await problemsOf({ providers: [Handler, Renamed] })).toEqual([
+      expect.stringMatching(/^Handler\.handle: is the id of Handler\.handle .* and of Renamed/),
+    ]);
+  });
+
   it('when one class is provided by two modules', async () => {
     @Module({ providers: [Handler] })
     class One {}

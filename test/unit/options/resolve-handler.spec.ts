@@ -33,6 +33,7 @@ describe('resolveHandler', () => {
   it('fills in the defaults', () => {
     expect(resolve({})).toEqual({
       id: ID,
+      claimedAs: ID,
       groupId: 'shop',
       concurrency: 16,
       ordering: 'key',
@@ -96,6 +97,18 @@ describe('resolveHandler', () => {
       'concurency is not an option; did you mean concurrency?',
       'groupId is missing; set it, consumer.groupId of the module or KAFKA_GROUP_ID',
     ]);
+  });
+
+  it('claims under the oldest id a handler ever had', () => {
+    expect(resolve({ aliases: ['Shop.first', 'Shop.second'] }).claimedAs).toBe('Shop.first');
+  });
+
+  it.each([
+    [['Shop.old', ''], 'aliases must be a list of ids, none of them empty'],
+    ['Shop.old', 'aliases must be a list of ids, none of them empty'],
+    [['Shop.old', ID], `aliases names '${ID}', which is the id it has now`],
+  ])('refuses the aliases %j', (aliases, problem) => {
+    expect(problemsOf({ aliases } as EventHandlerOptions)).toEqual([problem]);
   });
 
   it('leaves the options alone', () => {
