@@ -9,10 +9,16 @@ import {
 
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import { KafkaEventsEngine } from './kafka-events.engine.js';
+import type { ConnectionSettings } from './kafka/connection.js';
+import type { KafkaDriver } from './kafka/driver.js';
 import { kafkaJsDriver } from './kafka/drivers/kafkajs/kafkajs-driver.js';
 import type { KafkaEventsOptions, KafkaEventsSettings } from './kafka-events.options.js';
 import { KafkaEventsRuntimeModule } from './kafka-events-runtime.module.js';
-import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from './kafka-events.tokens.js';
+import {
+  CONSUMER_RUNTIME,
+  KAFKA_EVENTS_OPTIONS_OVERRIDE,
+  KAFKA_EVENTS_SETTINGS,
+} from './kafka-events.tokens.js';
 import { KafkaEventsHealth } from './observability/health.js';
 import { driverLog } from './observability/driver-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
@@ -61,7 +67,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     {
       provide: KAFKA_EVENTS_SETTINGS,
       useFactory: settingsFrom,
-      inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
+      inject: [
+        { token: MODULE_OPTIONS_TOKEN, optional: true },
+        { token: KAFKA_EVENTS_OPTIONS_OVERRIDE, optional: true },
+      ],
     },
     {
       provide: KafkaEventsEngine,
@@ -111,7 +120,13 @@ export class KafkaEventsModule extends ConfigurableModuleClass implements OnAppl
   }
 }
 
-function settingsFrom(options: KafkaEventsOptions | undefined): KafkaEventsSettings {
+/** Changes the module's options before they are read. */
+export type OptionsOverride = (options: KafkaEventsOptions) => KafkaEventsOptions;
+
+function settingsFrom(
+  options: KafkaEventsOptions | undefined,
+  override: OptionsOverride = (given) => given,
+): KafkaEventsSettings {
   if (options === undefined) {
     throw new InvalidOptionsError([
       {
@@ -121,7 +136,10 @@ function settingsFrom(options: KafkaEventsOptions | undefined): KafkaEventsSetti
       },
     ]);
   }
-  return resolveOptions(options, process.env, (connection) =>
-    kafkaJsDriver(connection, driverLog(new Logger('KafkaEvents'))),
-  );
+  return resolveOptions(override(options), process.env, defaultDriver);
+}
+
+/** The Kafka client of applications that choose none. */
+export function defaultDriver(connection: ConnectionSettings): KafkaDriver {
+  return kafkaJsDriver(connection, driverLog(new Logger('KafkaEvents')));
 }

@@ -11,7 +11,10 @@ import type { InRecord } from '../kafka/records.js';
  * @throws UndecodableRecordError for bytes that are not JSON.
  * @throws InvalidPayloadError for a payload that breaks its contract.
  */
-export function readPayload(contract: EventContract, record: InRecord): MaybePromise<unknown> {
+export function readPayload(
+  contract: EventContract,
+  record: Pick<InRecord, 'value'>,
+): MaybePromise<unknown> {
   if (record.value === null) return null;
   const validated = contract.validate(decodeJson(record.value));
   return isPromise(validated) ? validated.then(accept) : accept(validated);

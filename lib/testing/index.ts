@@ -4,3 +4,41 @@ export {
   type IdempotencyStoreConformanceOptions,
   type IdempotencyStoreOnTrial,
 } from './idempotency-store-conformance.js';
+export { EmbeddedKafka } from './embedded-kafka/embedded-kafka.js';
+export type {
+  EmbeddedKafkaOptions,
+  EmbeddedListener,
+  EmbeddedTopic,
+} from './embedded-kafka/embedded-kafka-options.js';
+export type { FaultControl, Verdict } from './embedded-kafka/faults/fault-control.js';
+export type { Fault, FaultHandler, FaultOptions } from './embedded-kafka/faults/faults.js';
+export type {
+  PartitionFaultOptions,
+  TopicPartition,
+} from './embedded-kafka/faults/partition-faults.js';
+export type {
+  RequestName,
+  RequestOf,
+  ResponseOf,
+} from './embedded-kafka/requests/request-table.js';
+export type { SaslMechanism } from './embedded-kafka/sasl/sasl-settings.js';
+export type { LoggedRequest, LoggedRequestOf } from './embedded-kafka/server/request-log.js';
+export type { GroupDescription } from './embedded-kafka/state/consumer-group.js';
+export type { KafkaErrorName } from './embedded-kafka/wire/kafka-error.js';
+export { ManualClock } from './manual-clock.js';
+
+// Tests of applications.
+export { KafkaEventsTestingModule } from './kafka-events-testing.module.js';
+export type { KafkaEventsTestingOptions } from './kafka-events-testing.module.js';
+export { TestKafka, type TestKafkaOptions } from './test-kafka.js';
+export { EventSpy } from './event-spy.js';
+export type {
+  DeadLetteredEvent,
+  DuplicateEvent,
+  EventMatch,
+  EventSpyOptions,
+  HandledEvent,
+  PublishedEvent,
+  SpiedEvent,
+} from './event-spy.js';
+export { EventSpyTimeoutError } from './event-spy-timeout.error.js';

@@ -1,0 +1,201 @@
+import type { EventContract } from '../contracts/event-contract.js';
+import { EventEnvelope } from '../contracts/event-envelope.js';
+import { DEAD_LETTER_HEADERS } from '../contracts/event-headers.js';
+import type { CommitItem } from '../kafka/driver.js';
+import {
+  partitionName,
+  type OutRecord,
+  type RecordBatch,
+  type TopicPartition,
+  type WireHeaders,
+} from '../kafka/records.js';
+import type {
+  KafkaEventsObserver,
+  RecordRef,
+  SignalName,
+  Signals,
+} from '../observability/observer.js';
+import type { DriverTap } from './tapped-driver.js';
+
+/** The signals about one event. */
+export type SightedName = Extract<
+  SignalName,
+  | 'published'
+  | 'publishFailed'
+  | 'handled'
+  | 'duplicate'
+  | 'attemptFailed'
+  | 'deadLettered'
+  | 'deadLetterFailed'
+  | 'undeliverable'
+  | 'notOurs'
+>;
+
+/** The record a signal is about, as it is on the broker. */
+export interface SightedRecord {
+  readonly eventId: string;
+  /** The `event-type` header; empty where the record has none. */
+  readonly eventType: string;
+  readonly aggregateId: string | null;
+  readonly value: Buffer | null;
+  readonly headers: WireHeaders;
+}
+
+/** Something that happened to an event. */
+export type Sighting<N extends SightedName = SightedName> = {
+  [K in N]: {
+    readonly name: K;
+    readonly signal: Signals[K];
+    /** Null when a publish failed. */
+    readonly record: SightedRecord | null;
+    /** Grows by one from sighting to sighting. */
+    readonly number: number;
+  };
+}[N];
+
+/**
+ * What happened to which event, in order: signals of the engine joined with the records they are
+ * about, which are seen passing the driver. It remembers all of it until it is cleared.
+ */
+export class EventJournal implements DriverTap {
+  /** Name on the broker of a declared topic. */
+  topicName: (topic: string) => string = (topic) => topic;
+  #sightings: Sighting[] = [];
+  #next = 0;
+  #consuming = false;
+  /** Per group and partition, what is not committed yet, by offset. */
+  readonly #fetched = new Map<string, Map<bigint, EventEnvelope>>();
+  /** Acknowledged, their signals still to come. */
+  readonly #sent: { readonly topic: string; readonly record: SightedRecord }[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  readonly observer: KafkaEventsObserver = {
+    onPublished: (signal) => {
+      this.#add({ name: 'published', signal, record: this.#takeSent(signal) });
+    },
+    onPublishFailed: (signal) => {
+      this.#add({ name: 'publishFailed', signal, record: null });
+    },
+    onHandled: (signal) => {
+      this.#add({ name: 'handled', signal, record: this.#recordOf(signal) });
+    },
+    onDuplicate: (signal) => {
+      this.#add({ name: 'duplicate', signal, record: this.#recordOf(signal) });
+    },
+    onAttemptFailed: (signal) => {
+      this.#add({ name: 'attemptFailed', signal, record: this.#recordOf(signal) });
+    },
+    onDeadLettered: (signal) => {
+      this.#add({ name: 'deadLettered', signal, record: this.#recordOf(signal) });
+    },
+    onDeadLetterFailed: (signal) => {
+      this.#add({ name: 'deadLetterFailed', signal, record: this.#recordOf(signal) });
+    },
+    onUndeliverable: (signal) => {
+      this.#add({ name: 'undeliverable', signal, record: this.#recordOf(signal) });
+    },
+    onNotOurs: (signal) => {
+      this.#add({ name: 'notOurs', signal, record: this.#recordOf(signal) });
+    },
+    onPartitionAssigned: () => {
+      this.#consuming = true;
+    },
+  };
+
+  /** Whether a handler's group has had a partition. */
+  get consuming(): boolean {
+    return this.#consuming;
+  }
+
+  /** Sightings from that number on. */
+  since(number: number): readonly Sighting[] {
+    return this.#sightings.filter((sighting) => sighting.number >= number);
+  }
+
+  /** Whether a sighting is about an event of that contract; one without a type may be any of its topic. */
+  isAbout(contract: EventContract, { signal, record }: Sighting): boolean {
+    const type = 'eventType' in signal ? signal.eventType : (record?.eventType ?? '');
+    if (type !== '' && type !== contract.eventType) return false;
+    return signal.topic === this.topicName(contract.topic);
+  }
+
+  /** Resolves once there is a sighting of that number, or a later one. */
+  reaches(number: number): Promise<void> {
+    if (this.#next > number) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.add(resolve);
+    });
+  }
+
+  /** Forgets what was sighted; the numbers go on. */
+  clear(): void {
+    this.#sightings = [];
+  }
+
+  fetched(groupId: string, batch: RecordBatch): void {
+    const key = ownedName(groupId, batch);
+    const records = this.#fetched.get(key) ?? new Map<bigint, EventEnvelope>();
+    this.#fetched.set(key, records);
+    for (const record of batch.records) {
+      records.set(record.offset, new EventEnvelope(batch, record));
+    }
+  }
+
+  committed(groupId: string, items: readonly CommitItem[]): void {
+    for (const item of items) {
+      const records = this.#fetched.get(ownedName(groupId, item));
+      for (const offset of records?.keys() ?? []) {
+        if (offset < item.offset) records?.delete(offset);
+      }
+    }
+  }
+
+  sent(topic: string, records: readonly OutRecord[]): void {
+    for (const record of records) {
+      // Dead letters are not published: no signal would come for them.
+      if (isDeadLetter(record)) continue;
+      const inRecord = { ...record, offset: -1n, bytes: 0, lastHeader: lastOf(record.headers) };
+      const envelope = new EventEnvelope({ topic, partition: -1 }, inRecord);
+      this.#sent.push({ topic, record: sightedRecord(envelope) });
+    }
+  }
+
+  #takeSent({ topic, eventId }: Signals['published']): SightedRecord | null {
+    const index = this.#sent.findIndex(
+      (sent) => sent.topic === topic && sent.record.eventId === eventId,
+    );
+    return index < 0 ? null : (this.#sent.splice(index, 1)[0]?.record ?? null);
+  }
+
+  #recordOf(ref: RecordRef): SightedRecord | null {
+    const envelope = this.#fetched.get(ownedName(ref.groupId, ref))?.get(ref.offset);
+    return envelope === undefined ? null : sightedRecord(envelope);
+  }
+
+  #add(sighting: Unnumbered): void {
+    this.#sightings.push({ ...sighting, number: this.#next++ });
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+type Unnumbered<N extends SightedName = SightedName> = {
+  [K in N]: Omit<Sighting<K>, 'number'>;
+}[N];
+
+function ownedName(groupId: string, partition: TopicPartition): string {
+  return `${groupId} ${partitionName(partition)}`;
+}
+
+function sightedRecord({ eventId, eventType, aggregateId, record }: EventEnvelope): SightedRecord {
+  const { value, headers } = record;
+  return { eventId, eventType, aggregateId, value, headers };
+}
+
+function isDeadLetter({ headers }: OutRecord): boolean {
+  return headers.some(([name]) => name === DEAD_LETTER_HEADERS.originalTopic);
+}
+
+function lastOf(headers: WireHeaders): (name: string) => Buffer | null | undefined {
+  return (name) => headers.findLast(([each]) => each === name)?.[1];
+}

@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { EmbeddedKafka } from '../../../lib/testing/embedded-kafka/embedded-kafka.js';
+import { kafkaJs, startEmbeddedKafka } from '../../support/embedded-kafka.js';
+import { eventually } from '../../support/eventually.js';
+
+describe('EmbeddedKafka.start and stop', () => {
+  it('answers metadata within 50 ms of the start', async () => {
+    // The first of a process also loads and compiles.
+    await startEmbeddedKafka();
+    const startedAt = performance.now();
+    const kafka = await startEmbeddedKafka({ topics: [{ topic: 'orders', partitions: 3 }] });
+    const admin = kafkaJs(kafka.brokers).admin();
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: ['orders'] });
+    const tookMs = performance.now() - startedAt;
+    await admin.disconnect();
+    expect(topics[0]?.partitions).toHaveLength(3);
+    expect(tookMs).toBeLessThan(50);
+  });
+
+  it('keeps several instances apart', async () => {
+    const [one, two] = await Promise.all([
+      startEmbeddedKafka({ topics: [{ topic: 'one' }] }),
+      startEmbeddedKafka({ topics: [{ topic: 'two' }] }),
+    ]);
+    expect(one.endOffsets('one')).toEqual([0n]);
+    expect(() => one.endOffsets('two')).toThrow('UNKNOWN_TOPIC_OR_PARTITION');
+    expect(two.brokers).not.toEqual(one.brokers);
+  });
+
+  it('listens on given ports, and tells of one that is taken', async () => {
+    const port = await freePort();
+    const kafka = await startEmbeddedKafka({ ports: [port] });
+    expect(kafka.brokers).toEqual([`127.0.0.1:${String(port)}`]);
+    await expect(EmbeddedKafka.start({ brokers: 2, ports: [port] })).rejects.toThrow('EADDRINUSE');
+    await kafka.stop();
+    const again = await startEmbeddedKafka({ ports: [port] });
+    expect(again.brokers).toEqual(kafka.brokers);
+  });
+
+  it('stops in the middle of everything, more than once, and leaves nothing behind', async () => {
+    const before = resources();
+    const kafka = await EmbeddedKafka.start({ brokers: 3, topics: [{ topic: 'orders' }] });
+    const sockets = kafka.brokers.map((broker) => connect(Number(broker.split(':')[1])));
+    const ends = sockets.map((socket) => once(socket, 'close'));
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    // A group with a member has a session timer.
+    const consumer = kafkaJs(kafka.brokers, { retry: { retries: 0 } }).consumer({ groupId: 'g' });
+    await consumer.connect();
+    await consumer.subscribe({ topic: 'orders' });
+    await consumer.run({ eachMessage: async () => undefined });
+    await eventually(() => kafka.group('g')?.state === 'Stable');
+
+    await Promise.all([kafka.stop(), kafka.stop()]);
+    await kafka[Symbol.asyncDispose]();
+    for (const socket of sockets) socket.resume();
+    await Promise.all(ends);
+    await consumer.disconnect();
+    await eventually(() => {
+      expect(resources()).toEqual(before);
+      return true;
+    });
+  });
+
+  it('refuses options that fit nothing', async () => {
+    await expect(EmbeddedKafka.start({ brokers: 0 })).rejects.toThrow(RangeError);
+    await expect(EmbeddedKafka.start({ ports: [1, 2] })).rejects.toThrow(RangeError);
+    const twice = { listeners: [{ name: 'a' }, { name: 'a' }] };
+    await expect(EmbeddedKafka.start(twice)).rejects.toThrow(RangeError);
+    const kafka = await startEmbeddedKafka();
+    expect(() => kafka.brokersOf('other')).toThrow(RangeError);
+    expect(() => {
+      kafka.createTopic({ topic: 'a', configs: { 'retention.ms': 'soon' } });
+    }).toThrow('INVALID_CONFIG');
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function resources(): string[] {
+  const ours = ['TCPServerWrap', 'TCPSocketWrap', 'Timeout'];
+  return process.getActiveResourcesInfo().filter((name) => ours.includes(name));
+}
