@@ -14,6 +14,7 @@ import { onCleanup } from '../support/cleanup.js';
 import { committedToTheEnd, createEventTopic, endOffsets } from '../support/event-topic.js';
 import { eventually } from '../support/eventually.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { describeRealKafka, startPrivateBroker } from '../support/real-kafka.js';
 import { OrderCreated } from '../support/shop-events.js';
 import { createTopic, uniqueName, withAdmin } from '../support/unique-topic.js';
@@ -81,7 +82,7 @@ describeRealKafka('a boot while the broker is away', () => {
   });
 });
 
-describeRealKafka('a boot with topics missing', (brokers) => {
+describeEachKafka('a boot with topics missing', (brokers) => {
   it('fails, naming them and the commands that create them', async () => {
     const topic = uniqueName('events');
     const error = await failureOf(boot(quickOptions(brokers, uniqueName('group'), topic)));
@@ -124,7 +125,7 @@ describeRealKafka('a boot with topics missing', (brokers) => {
   });
 });
 
-describeRealKafka('a service that only publishes', (brokers) => {
+describeEachKafka('a service that only publishes', (brokers) => {
   it('publishes with consume: false and never joins a group', async () => {
     const topic = await createEventTopic(brokers);
     const groupId = uniqueName('group');

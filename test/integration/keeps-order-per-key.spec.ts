@@ -13,7 +13,7 @@ import {
 } from '../../lib/index.js';
 import { committedToTheEnd, createEventTopic } from '../support/event-topic.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { uniqueName } from '../support/unique-topic.js';
 
@@ -33,7 +33,7 @@ const KEYS = 24;
 const STEPS = 20;
 const SEED = 20_241_123;
 
-describeRealKafka('handlers with concurrency', (brokers) => {
+describeEachKafka('handlers with concurrency', (brokers) => {
   it('keep the order of each key across event types, retries included', async () => {
     const topic = await createEventTopic(brokers, 6);
     const groupId = uniqueName('group');

@@ -11,7 +11,7 @@ import { onCleanup } from '../support/cleanup.js';
 import { committedToTheEnd, createEventTopic, eventRecord } from '../support/event-topic.js';
 import { headerOf, readWithKcat } from '../support/kcat.js';
 import { driverFor, produce } from '../support/kafka-driver.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { serveStore } from '../support/remote-store.js';
 import { uniqueName } from '../support/unique-topic.js';
 import type { CrashPoint, CrashSetup } from './loses-nothing-when-killed.child.js';
@@ -57,7 +57,7 @@ interface CrashReport {
   readonly deadLettersRepeated: number;
 }
 
-describeRealKafka('a service that is killed', (brokers) => {
+describeEachKafka('a service that is killed', (brokers) => {
   const driver = driverFor(brokers);
   const reports = new Map<string, CrashReport | Error>();
 

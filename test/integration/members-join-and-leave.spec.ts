@@ -16,7 +16,7 @@ import { eventually } from '../support/eventually.js';
 import { driverFor } from '../support/kafka-driver.js';
 import { onCleanup } from '../support/cleanup.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { OrderCreated } from '../support/shop-events.js';
 import { uniqueName } from '../support/unique-topic.js';
@@ -28,7 +28,7 @@ const BATCH = 60;
 /** Events waiting at least, while members come and go. */
 const QUEUED = 300;
 
-describeRealKafka('members that join and leave under load', (brokers) => {
+describeEachKafka('members that join and leave under load', (brokers) => {
   it('lose nothing and run nothing again that completed, when they share a store', async () => {
     const shared = new MemoryIdempotencyStore();
     const { load, join, journal } = await group(() => shared);

@@ -24,11 +24,11 @@ import { eventually } from '../support/eventually.js';
 import { driverFor, produce } from '../support/kafka-driver.js';
 import { headerOf, readWithKcat } from '../support/kcat.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { OrderCreated } from '../support/shop-events.js';
 import { createTopic, uniqueName } from '../support/unique-topic.js';
 
-describeRealKafka('a poison record', (brokers) => {
+describeEachKafka('a poison record', (brokers) => {
   const driver = driverFor(brokers);
 
   async function handleWith(

@@ -8,12 +8,12 @@ import {
   UnknownTopicError,
 } from '../../lib/kafka-events.errors.js';
 import { event } from '../../lib/publishing/publish-options.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { OrderCreated } from '../support/shop-events.js';
 import { eventIdsIn, TestPublisher } from '../support/test-publisher.js';
 import { createTopic, uniqueName } from '../support/unique-topic.js';
 
-describeRealKafka(
+describeEachKafka(
   'what cannot be published is refused by name, with the id of the event',
   (brokers) => {
     it('a topic that does not exist: at once, although deadline and retries would allow for more', async () => {
@@ -101,7 +101,7 @@ describeRealKafka(
   },
 );
 
-describeRealKafka('what is published', (brokers) => {
+describeEachKafka('what is published', (brokers) => {
   it('arrives where the receipt says, while the objects of the caller stay as they are', async () => {
     const topic = await createTopic(brokers, { partitions: 3 });
     const { publisher } = new TestPublisher(brokers, topic);

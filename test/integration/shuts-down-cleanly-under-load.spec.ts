@@ -25,7 +25,7 @@ import {
 import { eventually } from '../support/eventually.js';
 import { driverFor, produce } from '../support/kafka-driver.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { OrderCreated } from '../support/shop-events.js';
 import { uniqueName } from '../support/unique-topic.js';
 
@@ -77,7 +77,7 @@ const CASES = Object.keys(PLACES).flatMap((place) =>
   Object.keys(POOLS).map((pool) => ({ place, pool })),
 );
 
-describeRealKafka('shutdown under load', (brokers) => {
+describeEachKafka('shutdown under load', (brokers) => {
   it.each(CASES)('imported $place, with the pool in $pool', async ({ place, pool }) => {
     const topic = await createEventTopic(brokers, PARTITIONS);
     const groupId = uniqueName('group');

@@ -7,14 +7,14 @@ import { committedToTheEnd, createEventTopic, eventRecord } from '../support/eve
 import { eventually } from '../support/eventually.js';
 import { driverFor, produce } from '../support/kafka-driver.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { OrderCreated } from '../support/shop-events.js';
 import { uniqueName } from '../support/unique-topic.js';
 
 const SESSION_TIMEOUT_MS = 2000;
 const WORK_MS = 3 * SESSION_TIMEOUT_MS;
 
-describeRealKafka('a handler that outlives the session timeout', (brokers) => {
+describeEachKafka('a handler that outlives the session timeout', (brokers) => {
   it('keeps its membership, runs once, and holds up no other key', async () => {
     const topic = await createEventTopic(brokers);
     const groupId = uniqueName('group');

@@ -10,11 +10,11 @@ import {
 } from '../../lib/index.js';
 import { committedToTheEnd, createEventTopic } from '../support/event-topic.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
-import { describeRealKafka } from '../support/real-kafka.js';
+import { describeEachKafka } from '../support/each-kafka.js';
 import { OrderCreated } from '../support/shop-events.js';
 import { uniqueName } from '../support/unique-topic.js';
 
-describeRealKafka('two applications in one process', (brokers) => {
+describeEachKafka('two applications in one process', (brokers) => {
   async function bootShop(groupId: string, topic: string) {
     const handled: string[] = [];
     @Injectable()

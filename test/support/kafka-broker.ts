@@ -239,6 +239,8 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   // Few partitions of internal topics: the first consumer waits until all of them exist.
   'offsets.topic.num.partitions': '1',
   'transaction.state.log.num.partitions': '1',
+  // Transactions whose time is over end soon after it.
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
   'share.coordinator.state.topic.num.partitions': '1',
   // Groups form at once, and tests of slow handlers may use short sessions.
   'group.initial.rebalance.delay.ms': '0',

@@ -10,11 +10,12 @@ import {
   produce,
   textRecord,
 } from '../../support/kafka-driver.js';
-import { describeRealKafka, startPrivateBroker } from '../../support/real-kafka.js';
+import { describeEachKafka } from '../../support/each-kafka.js';
+import { startPrivateBroker } from '../../support/real-kafka.js';
 import { createTopic, uniqueName, withAdmin } from '../../support/unique-topic.js';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 
-describeRealKafka('a consumer of the kafkajs driver', (brokers) => {
+describeEachKafka('a consumer of the kafkajs driver', (brokers) => {
   const driver = driverFor(brokers);
 
   it('holds back a paused partition, and goes on within a second', async () => {

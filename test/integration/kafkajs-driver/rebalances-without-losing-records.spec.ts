@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommitItem } from '../../../lib/kafka/driver.js';
 import { eventually } from '../../support/eventually.js';
 import { driverFor, GroupMember, produce, textRecord } from '../../support/kafka-driver.js';
-import { describeRealKafka } from '../../support/real-kafka.js';
+import { describeEachKafka } from '../../support/each-kafka.js';
 import { createTopic, uniqueName, withAdmin } from '../../support/unique-topic.js';
 
 const onePerPartition = (partitions: number) =>
@@ -11,7 +11,7 @@ const onePerPartition = (partitions: number) =>
     textRecord(`of ${partition}`, { partition }),
   );
 
-describeRealKafka('a group of the kafkajs driver', (brokers) => {
+describeEachKafka('a group of the kafkajs driver', (brokers) => {
   const driver = driverFor(brokers);
 
   async function committed(groupId: string, topic: string): Promise<string[]> {

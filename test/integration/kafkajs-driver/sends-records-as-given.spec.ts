@@ -5,12 +5,12 @@ import type { WireHeaders } from '../../../lib/kafka/records.js';
 import { eventually } from '../../support/eventually.js';
 import { driverFor, GroupMember, textRecord } from '../../support/kafka-driver.js';
 import { onCleanup } from '../../support/cleanup.js';
-import { describeRealKafka } from '../../support/real-kafka.js';
+import { describeEachKafka } from '../../support/each-kafka.js';
 import { createTopic, uniqueName } from '../../support/unique-topic.js';
 
 const run = promisify(execFile);
 
-describeRealKafka('a producer of the kafkajs driver', (brokers) => {
+describeEachKafka('a producer of the kafkajs driver', (brokers) => {
   const driver = driverFor(brokers);
 
   function producer() {
