@@ -43,8 +43,16 @@ export class BareKafka {
     const kafka = new Kafka({ clientId: 'demo-witness', brokers, logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-    await admin.connect();
-    await producer.connect();
+    try {
+      await admin.connect();
+      await producer.connect();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const advice = 'Set KAFKA_BROKERS to the host:port of a Kafka without TLS, or leave it out';
+      throw new Error(`no Kafka answers at ${brokers.join(',')} (${reason}). ${advice}`, {
+        cause: error,
+      });
+    }
     return new BareKafka(kafka, admin, producer);
   }
 

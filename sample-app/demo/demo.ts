@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: a shop on a real Kafka, a thousand orders, and everything that goes wrong in a
- * year in one minute. Exit code 0: every count agrees; 1: one is off; 2: it could not run.
+ * `npm run demo`: a shop on Kafka, a thousand orders, and everything that goes wrong in a year in a few
+ * seconds. Exit code 0: every count agrees; 1: one is off; 2: it could not run.
  *
  * `--break-dedup` turns the dedup of one handler off, to show that the recount would notice.
  */
