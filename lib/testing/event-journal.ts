@@ -7,7 +7,6 @@ import {
   type OutRecord,
   type RecordBatch,
   type TopicPartition,
-  type WireHeaders,
 } from '../kafka/records.js';
 import type {
   KafkaEventsObserver,
@@ -15,6 +14,8 @@ import type {
   SignalName,
   Signals,
 } from '../observability/observer.js';
+import { inRecordOf } from './in-record-of.js';
+import { sightedRecord, type SightedRecord } from './sighted-record.js';
 import type { DriverTap } from './tapped-driver.js';
 
 /** The signals about one event. */
@@ -30,16 +31,6 @@ export type SightedName = Extract<
   | 'undeliverable'
   | 'notOurs'
 >;
-
-/** The record a signal is about, as it is on the broker. */
-export interface SightedRecord {
-  readonly eventId: string;
-  /** The `event-type` header; empty where the record has none. */
-  readonly eventType: string;
-  readonly aggregateId: string | null;
-  readonly value: Buffer | null;
-  readonly headers: WireHeaders;
-}
 
 /** Something that happened to an event. */
 export type Sighting<N extends SightedName = SightedName> = {
@@ -154,8 +145,7 @@ export class EventJournal implements DriverTap {
     for (const record of records) {
       // Dead letters are not published: no signal would come for them.
       if (isDeadLetter(record)) continue;
-      const inRecord = { ...record, offset: -1n, bytes: 0, lastHeader: lastOf(record.headers) };
-      const envelope = new EventEnvelope({ topic, partition: -1 }, inRecord);
+      const envelope = new EventEnvelope({ topic, partition: -1 }, inRecordOf(record, -1n));
       this.#sent.push({ topic, record: sightedRecord(envelope) });
     }
   }
@@ -187,15 +177,6 @@ function ownedName(groupId: string, partition: TopicPartition): string {
   return `${groupId} ${partitionName(partition)}`;
 }
 
-function sightedRecord({ eventId, eventType, aggregateId, record }: EventEnvelope): SightedRecord {
-  const { value, headers } = record;
-  return { eventId, eventType, aggregateId, value, headers };
-}
-
 function isDeadLetter({ headers }: OutRecord): boolean {
   return headers.some(([name]) => name === DEAD_LETTER_HEADERS.originalTopic);
-}
-
-function lastOf(headers: WireHeaders): (name: string) => Buffer | null | undefined {
-  return (name) => headers.findLast(([each]) => each === name)?.[1];
 }

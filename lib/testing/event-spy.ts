@@ -5,21 +5,10 @@ import type { MaybePromise } from '../contracts/maybe-promise.js';
 import { withinMs } from '../contracts/within.js';
 import { InvalidPayloadError, UndecodableRecordError } from '../kafka-events.errors.js';
 import type { Signals } from '../observability/observer.js';
-import type { EventJournal, SightedName, SightedRecord, Sighting } from './event-journal.js';
+import type { EventJournal, SightedName, Sighting } from './event-journal.js';
 import { EventSpyTimeoutError } from './event-spy-timeout.error.js';
-
-/** What every event has that a spy answers. */
-export interface SpiedEvent<Payload> {
-  /** As a handler is given it: decoded and validated. */
-  readonly payload: Payload;
-  readonly eventId: string;
-  /** For example `order.created.v1`; empty where the record has none. */
-  readonly eventType: string;
-  /** The record's key as text; null for a record without one. */
-  readonly aggregateId: string | null;
-  /** Headers as text, the last one of a name; null for a header without a value. */
-  readonly headers: Readonly<Record<string, string | null>>;
-}
+import type { SightedRecord } from './sighted-record.js';
+import { spiedEnvelope, type SpiedEvent } from './spied-event.js';
 
 /** `topic` is its name on the broker. */
 export type PublishedEvent<S extends EventSource> = Signals['published'] &
@@ -185,7 +174,7 @@ async function readDeadLettered<S extends EventSource>(
     if (!(error instanceof InvalidPayloadError || error instanceof UndecodableRecordError))
       throw error;
     const { signal, record } = sighting;
-    return record === null ? null : { ...envelopeOf(record), ...signal, payload: null };
+    return record === null ? null : { ...spiedEnvelope(record), ...signal, payload: null };
   }
 }
 
@@ -196,11 +185,5 @@ async function withPayload<S extends EventSource, Signal extends object>(
   if (record?.value === undefined || record.value === null) return null;
   // The contract is S's own: what it accepts is S's payload.
   const payload = (await readPayload(contract, record)) as EventPayload<S>;
-  return { ...envelopeOf(record), ...signal, payload };
-}
-
-function envelopeOf(record: SightedRecord): Omit<SpiedEvent<unknown>, 'payload'> {
-  const { eventId, eventType, aggregateId } = record;
-  const texts = record.headers.map(([name, value]) => [name, value?.toString() ?? null] as const);
-  return { eventId, eventType, aggregateId, headers: Object.fromEntries(texts) };
+  return { ...spiedEnvelope(record), ...signal, payload };
 }

@@ -39,6 +39,10 @@ export type {
   EventSpyOptions,
   HandledEvent,
   PublishedEvent,
-  SpiedEvent,
 } from './event-spy.js';
+export type { SpiedEvent } from './spied-event.js';
 export { EventSpyTimeoutError } from './event-spy-timeout.error.js';
+
+// Unit tests, without any broker.
+export { FakeEventPublisher, type FakePublishedEvent } from './fake-event-publisher.js';
+export { createEventContext, type EventContextOptions } from './create-event-context.js';
