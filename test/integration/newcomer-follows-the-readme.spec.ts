@@ -62,18 +62,19 @@ describeRealKafka('a newcomer who follows the README', () => {
     }
   }, 2 * MINUTE);
 
-  it(
-    'has an application that builds, and handles an order posted twice once',
-    async () => {
-      const broker = await startPrivateBroker();
+  it.each<[string, () => Promise<string>]>([
+    ['a real Kafka', async () => String((await startPrivateBroker()).brokers[0])],
+    ['the Kafka for development', async () => `localhost:${await startDevelopmentKafka(app)}`],
+  ])(
+    'has an application that builds, and handles an order posted twice once, on %s',
+    async (_kafka, startKafka) => {
+      const broker = await startKafka();
       const port = String(await freePort());
       const at = (text: string) =>
-        text
-          .replaceAll('localhost:9092', String(broker.brokers[0]))
-          .replaceAll('localhost:3000', `localhost:${port}`);
+        text.replaceAll('localhost:9092', broker).replaceAll('localhost:3000', `localhost:${port}`);
       const [build = '', start = ''] = at(readme('start')).trim().split('\n');
       await shell(build, app);
-      const log = startService(start, app, port);
+      const log = startService(start, app, { PORT: port });
       await eventually(() => log().includes('Nest application successfully started'), {
         timeoutMs: MINUTE,
         message: 'the start of the application',
@@ -93,10 +94,11 @@ describeRealKafka('a newcomer who follows the README', () => {
     2 * MINUTE,
   );
 
-  it('has tests that pass without a broker', async () => {
+  it('has tests that pass', async () => {
     const written = await shell('npm test', app);
     expect(written).toMatch(/orders\.spec\.ts/);
-    expect(written).toMatch(/Tests\s+2 passed/);
+    expect(written).toMatch(/orders\.events\.spec\.ts/);
+    expect(written).toMatch(/Tests\s+4 passed/);
   }, 60_000);
 });
 
@@ -119,9 +121,18 @@ async function shell(commands: string, cwd: string): Promise<string> {
   return stdout;
 }
 
+/** Starts the README's own Kafka on a free port, and answers the port. */
+async function startDevelopmentKafka(app: string): Promise<string> {
+  const port = String(await freePort());
+  await writeInto(app, 'kafka.mjs', readme('kafka.mjs').replace('9092', port));
+  const log = startService(readme('kafka').trim(), app, {});
+  await eventually(() => log().includes(`Kafka on 127.0.0.1:${port}`));
+  return port;
+}
+
 /** Starts what keeps running; answers a function that tells all it has written so far. */
-function startService(command: string, cwd: string, port: string): () => string {
-  const env = { ...SHELL, PORT: port };
+function startService(command: string, cwd: string, extra: Record<string, string>): () => string {
+  const env = { ...SHELL, ...extra };
   // A process group of its own, so that the signal reaches what npm starts.
   const service = spawn('sh', ['-c', command], { cwd, env, detached: true });
   const exited = once(service, 'close');
