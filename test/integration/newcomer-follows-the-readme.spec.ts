@@ -30,16 +30,19 @@ const SHELL = {
   NO_COLOR: '1',
 };
 
-const blocks = codeBlocksOf(await readFile(join(PROJECT, 'README.md'), 'utf8'));
+const GUIDES = ['README.md', 'docs/testing.md'];
+const texts = await Promise.all(GUIDES.map((guide) => readFile(join(PROJECT, guide), 'utf8')));
+const blocks = texts.flatMap(codeBlocksOf);
 
 function readme(name: string): string {
   const block = blocks.find((each) => each.name === name);
-  if (block === undefined) throw new Error(`README.md has no block named "${name}"`);
+  if (block === undefined) throw new Error(`no guide has a block named "${name}"`);
   return block.code;
 }
 
 /**
- * The quick start of README.md, as it stands there, in the application that Nest's generator makes.
+ * The quick start of README.md and the test of docs/testing.md, as they stand there, in the
+ * application that Nest's generator makes.
  * Three things differ: the generator is our own copy and installs nothing by itself, the package is
  * the one built from here, and broker and port are wherever they are free.
  */
@@ -98,7 +101,8 @@ describeRealKafka('a newcomer who follows the README', () => {
     const written = await shell('npm test', app);
     expect(written).toMatch(/orders\.spec\.ts/);
     expect(written).toMatch(/orders\.events\.spec\.ts/);
-    expect(written).toMatch(/Tests\s+4 passed/);
+    expect(written).toMatch(/orders\.faults\.spec\.ts/);
+    expect(written).toMatch(/Tests\s+5 passed/);
   }, 60_000);
 });
 

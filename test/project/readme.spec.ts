@@ -15,10 +15,11 @@ const run = promisify(execFile);
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const readme = await readFile(join(PROJECT, 'README.md'), 'utf8');
+const testing = await readFile(join(PROJECT, 'docs/testing.md'), 'utf8');
 const map = await readFile(join(PROJECT, 'lib/README.md'), 'utf8');
 
 describe('the README', () => {
-  it('has TypeScript that compiles under the settings of this repository', async () => {
+  it('has, as the guides have, TypeScript that compiles under the settings of this repository', async () => {
     const directory = await mkdtemp(join(PROJECT, 'node_modules/.cache/readme-'));
     onCleanup(() => rm(directory, { recursive: true, force: true }));
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
@@ -27,9 +28,9 @@ describe('the README', () => {
       JSON.stringify({ extends: join(PROJECT, 'tsconfig.json'), include: ['src'] }),
     );
     // Tests need what the newcomer's application has, and are run in there.
-    const snippets = codeBlocksOf(readme).filter(
-      ({ language, name }) => language === 'ts' && !name.endsWith('.spec.ts'),
-    );
+    const snippets = guides
+      .flatMap(codeBlocksOf)
+      .filter(({ language, name }) => language === 'ts' && !name.endsWith('.spec.ts'));
     for (const [index, { name, code }] of snippets.entries()) {
       const file = join(directory, name === '' ? `src/snippet-${index}.ts` : name);
       await mkdir(dirname(file), { recursive: true });
@@ -72,6 +73,7 @@ describe('the README', () => {
 describe.each([
   ['README.md', readme],
   ['lib/README.md', map],
+  ['docs/testing.md', testing],
 ])('%s', (file, text) => {
   it('links to what exists', async () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
