@@ -28,7 +28,7 @@ describe('the README', () => {
       JSON.stringify({ extends: join(PROJECT, 'tsconfig.json'), include: ['src'] }),
     );
     // Tests need what the newcomer's application has, and are run in there.
-    const snippets = guides
+    const snippets = [readme, testing]
       .flatMap(codeBlocksOf)
       .filter(({ language, name }) => language === 'ts' && !name.endsWith('.spec.ts'));
     for (const [index, { name, code }] of snippets.entries()) {
