@@ -12,17 +12,14 @@ export function groupHealth(
     state,
     error: error === null ? null : redact(error.message),
     failedCommits,
-    partitions: partitions.map(partitionHealth),
+    partitions: partitions.map((owned) => partitionHealth(owned, redact)),
   };
 }
 
-function partitionHealth({
-  topic,
-  partition,
-  tracker,
-  committed,
-  paused,
-}: OwnedPartition): PartitionHealth {
+function partitionHealth(
+  { topic, partition, tracker, committed, paused, fetchError }: OwnedPartition,
+  redact: (text: string) => string,
+): PartitionHealth {
   return {
     topic,
     partition,
@@ -30,6 +27,7 @@ function partitionHealth({
     committed: committed?.toString() ?? null,
     span: tracker.span,
     paused,
+    fetchError: fetchError === null ? null : redact(fetchError.message),
   };
 }
 

@@ -159,6 +159,7 @@ export class GroupConsumer implements ConsumerHooks {
     const partition = this.#owned.get(partitionName(batch));
     const topic = this.parts.topics.get(batch.topic);
     if (partition?.epoch !== batch.epoch || topic === undefined) return;
+    partition.fetchError = null;
     const now = this.parts.clock.now();
     const { records } = batch;
     for (let i = 0; i < records.length; i++) {
@@ -214,6 +215,12 @@ export class GroupConsumer implements ConsumerHooks {
 
   onOffsetOutOfRange(partition: TopicPartition): void {
     this.parts.signals.emit('offsetOutOfRange', this.#ref(partition));
+  }
+
+  onFetchFailed(partition: TopicPartition, error: Error): void {
+    const owned = this.#owned.get(partitionName(partition));
+    if (owned !== undefined) owned.fetchError = error;
+    this.parts.signals.emit('fetchFailed', { ...this.#ref(partition), error });
   }
 
   #accept(consumed: ConsumedRecord): void {

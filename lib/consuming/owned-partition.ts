@@ -20,6 +20,9 @@ export class RecordPlace implements TrackedOffset {
   ) {}
 }
 
+/** Drivers ask again about once a second: a failure older than this is over, records or not. */
+const FETCH_FAILURE_MS = 5000;
+
 /**
  * A partition while it is ours: its lanes, its tracker, and whether work on it may start.
  *
@@ -46,6 +49,7 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
 
   #state: 'active' | 'draining' | 'lost' = 'active';
   #busy = 0;
+  #fetchFailure: { readonly error: Error; readonly at: number } | null = null;
   readonly #interrupted = new Set<() => void>();
   readonly #idle = new Set<() => void>();
   readonly #changed = new Set<() => void>();
@@ -64,6 +68,16 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
   }
   get lost(): boolean {
     return this.#state === 'lost';
+  }
+  /** Why the broker does not give its records; null when it does. */
+  get fetchError(): Error | null {
+    const failure = this.#fetchFailure;
+    const isOver = failure === null || this.clock.now() - failure.at > FETCH_FAILURE_MS;
+    return isOver ? null : failure.error;
+  }
+  /** Null when records have come again. */
+  set fetchError(error: Error | null) {
+    this.#fetchFailure = error && { error, at: this.clock.now() };
   }
   /** Steps that must finish before the partition can be given up. */
   get busy(): number {

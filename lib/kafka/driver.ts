@@ -65,6 +65,8 @@ export interface ConsumerHooks {
    * going on from the earliest record could repeat all that the log holds, from the latest skip it.
    */
   onOffsetOutOfRange(partition: TopicPartition): void;
+  /** The broker refused this partition's records; others go on, and it is asked again about once a second. */
+  onFetchFailed(partition: TopicPartition, error: Error): void;
 }
 
 export interface CommitItem extends OwnedTopicPartition {

@@ -1,5 +1,5 @@
 import type { ConsumerState } from '../kafka/driver.js';
-import type { TopicPartition } from '../kafka/records.js';
+import { partitionName, type TopicPartition } from '../kafka/records.js';
 import type { SignalCounts } from './signal-hub.js';
 
 /** A partition whose watermark waits for one record for a long time. */
@@ -32,6 +32,8 @@ export interface PartitionHealth extends TopicPartition {
   /** Records between the watermark and the newest delivered record. */
   readonly span: number;
   readonly paused: boolean;
+  /** Why the broker refuses its records, redacted; null when it does not. */
+  readonly fetchError: string | null;
 }
 
 export interface PublisherHealth {
@@ -91,6 +93,7 @@ export class KafkaEventsHealth {
     const problems = [
       ...(startProblem === null ? [] : [`consumers not started: ${startProblem}`]),
       ...groups.flatMap((group) => groupProblem(group) ?? []),
+      ...groups.flatMap(fetchProblems),
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
       ...lastingProblems(counts),
@@ -110,6 +113,14 @@ function groupProblem({ groupId, state, error, failedCommits }: GroupHealth): st
       : `group "${groupId}" could not commit ${String(failedCommits)} times in a row`;
   }
   return `group "${groupId}" is ${state}${error === null ? '' : `: ${error}`}`;
+}
+
+function fetchProblems({ groupId, partitions }: GroupHealth): string[] {
+  return partitions.flatMap(({ fetchError, ...partition }) =>
+    fetchError === null
+      ? []
+      : [`group "${groupId}" cannot read ${partitionName(partition)}: ${fetchError}`],
+  );
 }
 
 function stallProblem({

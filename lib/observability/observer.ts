@@ -87,6 +87,8 @@ export interface Signals {
   };
   /** The committed offset is not in the log any more; the partition is held until an operator decides. */
   offsetOutOfRange: TopicPartition & { readonly groupId: string };
+  /** The broker refused a partition's records; others go on, and it is asked again. */
+  fetchFailed: TopicPartition & { readonly groupId: string; readonly error: Error };
   partitionPaused: TopicPartition & { readonly groupId: string };
   partitionResumed: TopicPartition & { readonly groupId: string };
   /** A drain before a rejoin or shutdown ended with handlers still running. */

@@ -84,6 +84,12 @@ export function signalLog(
           'kafka-consumer-groups.sh --reset-offsets, and start it again',
       );
     },
+    onFetchFailed: ({ groupId, error, ...partition }) => {
+      const name = partitionName(partition);
+      if (seldom(`fetch ${groupId} ${name}`)) {
+        log.error(`${groupId}: ${name} cannot be read, is asked for again${why(error)}`);
+      }
+    },
     onPartitionLost: ({ groupId, abandoned, ...partition }) => {
       const left = abandoned === 0 ? '' : `, ${String(abandoned)} record(s) left to its next owner`;
       log.log(`${groupId}: gave up ${partitionName(partition)}${left}`);

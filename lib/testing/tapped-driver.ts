@@ -116,6 +116,9 @@ class TappedConsumer implements ConsumerDriver {
       onOffsetOutOfRange: (partition) => {
         hooks.onOffsetOutOfRange(partition);
       },
+      onFetchFailed: (partition, error) => {
+        hooks.onFetchFailed(partition, error);
+      },
     });
   }
 

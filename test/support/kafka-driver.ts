@@ -56,7 +56,15 @@ export function driverFor(
 
 /** Something a driver told its engine, in one line: `assigned`, `lost`, `records` and so on. */
 export interface Told {
-  readonly what: 'assigned' | 'kept' | 'lost' | 'records' | 'revoking' | 'members' | 'out of range';
+  readonly what:
+    | 'assigned'
+    | 'kept'
+    | 'lost'
+    | 'records'
+    | 'revoking'
+    | 'members'
+    | 'out of range'
+    | 'fetch failed';
   readonly partition: string;
   readonly epoch: number;
 }
@@ -138,6 +146,10 @@ export class GroupMember implements ConsumerHooks {
 
   onOffsetOutOfRange(partition: { topic: string; partition: number }): void {
     this.note('out of range', [{ ...partition, epoch: 0 }]);
+  }
+
+  onFetchFailed(partition: { topic: string; partition: number }): void {
+    this.note('fetch failed', [{ ...partition, epoch: 0 }]);
   }
 
   /** Values of all records, as text, in the order of their arrival. */

@@ -124,6 +124,7 @@ describe('a tapped driver', () => {
     passed?.onState('failed', REASON);
     passed?.onMembers(3);
     passed?.onOffsetOutOfRange(AT);
+    passed?.onFetchFailed(AT, REASON);
 
     expect(heard).toEqual([
       ['pause', AT],
@@ -137,6 +138,7 @@ describe('a tapped driver', () => {
       ['onState', 'failed', REASON],
       ['onMembers', 3],
       ['onOffsetOutOfRange', AT],
+      ['onFetchFailed', AT, REASON],
     ]);
   });
 
@@ -210,6 +212,9 @@ function hooks(heard: (hook: string, ...args: unknown[]) => void): ConsumerHooks
     },
     onOffsetOutOfRange: (...args) => {
       heard('onOffsetOutOfRange', ...args);
+    },
+    onFetchFailed: (...args) => {
+      heard('onFetchFailed', ...args);
     },
   };
 }

@@ -13,6 +13,7 @@ import { FetchGate, NOTHING_FETCHED, type FetchAnswer } from './fetch-gate.js';
 import { outOfRangePartition, toDriverError } from './kafkajs-errors.js';
 import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
 import { Membership } from './membership.js';
+import { PartialFetch, type FetchRequest } from './partial-fetch.js';
 import { preJoinAssigner, type JoinAnswer, type MembershipObserver } from './pre-join-assigner.js';
 import { withinMs } from '../../../contracts/within.js';
 
@@ -27,6 +28,8 @@ export interface SessionOwner {
   epochOf(partition: TopicPartition): number | undefined;
   records(batch: RecordBatch): void;
   outOfRange(partition: TopicPartition): void;
+  /** The broker refused its records; it is asked again a little later. */
+  fetchFailed(partition: TopicPartition, error: DriverError): void;
   members(count: number): void;
   /** The session, once open, is over for a reason of its own. */
   ended(error: DriverError): void;
@@ -48,6 +51,7 @@ const LEAVE_DEADLINE_MS = 5000;
 export class ConsumerSession implements MembershipObserver {
   private readonly consumer: Consumer;
   private readonly gate: FetchGate;
+  private readonly partial: PartialFetch;
   private readonly end = new End();
   private opened = false;
   private joining: Membership | null = null;
@@ -63,6 +67,9 @@ export class ConsumerSession implements MembershipObserver {
     private readonly owner: SessionOwner,
   ) {
     this.gate = new FetchGate(config.maxWaitTimeMs);
+    this.partial = new PartialFetch(config.maxWaitTimeMs, (partition, error) => {
+      owner.fetchFailed(partition, toDriverError(error, 'fetching', 'consumer'));
+    });
     this.consumer = client.kafka.consumer({
       groupId: config.groupId,
       partitionAssigners: [preJoinAssigner(this)],
@@ -149,9 +156,13 @@ export class ConsumerSession implements MembershipObserver {
     if (this.end.reason === null) this.owner.lost();
   }
 
-  async fetch(nodeId: string, send: () => Promise<FetchAnswer>): Promise<FetchAnswer> {
+  async fetch(
+    nodeId: string,
+    request: FetchRequest,
+    send: (request: FetchRequest) => Promise<FetchAnswer>,
+  ): Promise<FetchAnswer> {
     try {
-      return await this.gate.fetch(nodeId, send);
+      return await this.gate.fetch(nodeId, () => this.partial.fetch(nodeId, request, send));
     } catch (error) {
       const partition = outOfRangePartition(error);
       if (partition === null) throw error;

@@ -147,6 +147,12 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
     });
   }
 
+  fetchFailed(partition: TopicPartition, error: DriverError): void {
+    this.tell('onFetchFailed', (hooks) => {
+      hooks.onFetchFailed(partition, error);
+    });
+  }
+
   members(count: number): void {
     this.tell('onMembers', (hooks) => {
       hooks.onMembers(count);

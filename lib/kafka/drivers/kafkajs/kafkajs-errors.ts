@@ -46,6 +46,27 @@ export function outOfRangePartition(error: unknown): TopicPartition | null {
     : null;
 }
 
+/**
+ * True when the broker refused to give some partition's records; kafkajs does not say which one.
+ * A position that is out of range has a name of its own.
+ */
+export function isRefusedFetch(error: unknown): boolean {
+  return isFailure(error) && error.name === 'KafkaJSProtocolError';
+}
+
+const STALE_METADATA: readonly unknown[] = [
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+];
+
+/** True for what kafkajs answers by reading the metadata anew and joining again. */
+export function isStaleMetadata(error: unknown): boolean {
+  return isFailure(error) && STALE_METADATA.includes(error.type);
+}
+
 interface KafkaJsFailure {
   readonly name: string;
   readonly message: string;

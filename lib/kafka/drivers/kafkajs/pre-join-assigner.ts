@@ -1,5 +1,6 @@
 import { PartitionAssigners, type Broker, type Cluster, type PartitionAssigner } from 'kafkajs';
 import type { FetchAnswer } from './fetch-gate.js';
+import type { FetchRequest } from './partial-fetch.js';
 
 /** What a broker answers to a member that joins. */
 export interface JoinAnswer {
@@ -16,7 +17,11 @@ export interface MembershipObserver {
   /** The partitions are about to be given up. */
   leaving(): void;
   /** A fetch from a broker, to be sent or to be answered in its place. */
-  fetch(nodeId: string, send: () => Promise<FetchAnswer>): Promise<FetchAnswer>;
+  fetch(
+    nodeId: string,
+    request: FetchRequest,
+    send: (request: FetchRequest) => Promise<FetchAnswer>,
+  ): Promise<FetchAnswer>;
   /** We lead the group and assign partitions to so many members. */
   members(count: number): void;
 }
@@ -74,7 +79,7 @@ function observeFetches(
 ): void {
   const fetch = broker.fetch.bind(broker);
   broker.fetch = (request) =>
-    observer.fetch(String(nodeId), async () => (await fetch(request)) as FetchAnswer);
+    observer.fetch(String(nodeId), request, async (sent) => (await fetch(sent)) as FetchAnswer);
 }
 
 /** The part of kafkajs's broker that its types leave out. */

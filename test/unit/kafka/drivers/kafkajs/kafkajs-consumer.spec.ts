@@ -56,6 +56,7 @@ describe('KafkaJsConsumer', () => {
 
     // Both rejoins happen inside the fetcher of node 1, which kafkajs does not make node 2 wait for.
     cluster.nextFetch(1, staleMetadata);
+    cluster.nextFetch(1, () => Promise.resolve([]));
     cluster.nextFetch(1, staleMetadata);
     await eventually(() => cluster.generation === 3 && member.states.at(-1) === 'running');
     const after = heldFetch(cluster, 2);

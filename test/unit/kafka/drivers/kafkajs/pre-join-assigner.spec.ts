@@ -19,9 +19,9 @@ describe('preJoinAssigner', () => {
     },
     joined: ({ generationId, memberId }) => told.push(`joined ${generationId} as ${memberId}`),
     leaving: () => told.push(`leaving after ${cluster.calls.at(-1) ?? 'nothing'}`),
-    fetch: (nodeId, send) => {
+    fetch: (nodeId, request, send) => {
       told.push(`fetch from ${nodeId}`);
-      return send();
+      return send(request);
     },
     members: (count) => told.push(`${count} members`),
   };
