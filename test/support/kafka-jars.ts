@@ -6,7 +6,11 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 const KAFKA_VERSION = '4.1.0';
-const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache', `kafka-${KAFKA_VERSION}`);
+const CACHE = resolve(
+  import.meta.dirname,
+  '../../node_modules/.cache',
+  `kafka-and-tools-${KAFKA_VERSION}`,
+);
 
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -17,6 +21,14 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
       <version>${KAFKA_VERSION}</version>
     </dependency>
     <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId>
+      <version>${KAFKA_VERSION}</version>
+      <!-- Connect and its web server; what the tools we run need comes with the broker. -->
+      <exclusions>
+        <exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion>
+      </exclusions>
+    </dependency>
+    <dependency>
       <groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version>
     </dependency>
   </dependencies>
@@ -24,7 +36,7 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 `;
 
 /**
- * Answers the Java class path of Apache Kafka, downloading it once with Maven (43 MB).
+ * Answers the Java class path of Apache Kafka and its command-line tools, downloading it once with Maven (43 MB).
  *
  * Throws when Maven is missing or cannot download.
  */

@@ -28,6 +28,8 @@ export interface BrokerRequest<Request, Response> {
   readonly key: number;
   readonly minVersion: number;
   readonly maxVersion: number;
+  /** What ApiVersions tells for `minVersion`, where clients need to see more than is answered. */
+  readonly advertisedMinVersion?: number;
   read(reader: WireReader, version: number): Request;
   write(writer: WireWriter, response: Response, version: number): void;
   /** Null where the client waits for no answer (a produce with acks 0). */

@@ -20,10 +20,15 @@ export interface ApiVersionsResponse {
 
 /** Which requests the broker answers, in which versions: the `others`, and this one. */
 export function apiVersions(
-  others: readonly ApiVersionRange[],
+  others: readonly (ApiVersionRange & { readonly advertisedMinVersion?: number })[],
 ): BrokerRequest<ApiVersionsRequest, ApiVersionsResponse> {
   const own = { key: KEY, minVersion: MIN_VERSION, maxVersion: MAX_VERSION };
-  const apis = [...others, own].sort((a, b) => a.key - b.key);
+  const advertised = others.map(({ key, minVersion, maxVersion, advertisedMinVersion }) => ({
+    key,
+    minVersion: advertisedMinVersion ?? minVersion,
+    maxVersion,
+  }));
+  const apis = [...advertised, own].sort((a, b) => a.key - b.key);
 
   return brokerRequest<ApiVersionsRequest, ApiVersionsResponse>({
     ...own,

@@ -35,7 +35,8 @@ export interface CreateTopicsResponse {
 export const createTopics = brokerRequest<CreateTopicsRequest, CreateTopicsResponse>({
   key: 19,
   minVersion: 3,
-  maxVersion: 3,
+  // Java clients leave out the numbers only where version 4 is known, which is written as 3 is.
+  maxVersion: 4,
 
   read: (reader) => ({
     topics: reader.array(() => readTopic(reader)),

@@ -35,6 +35,9 @@ export const produce = brokerRequest<ProduceRequest, ProduceResponse>({
   key: 0,
   minVersion: 3,
   maxVersion: 7,
+  // Without it librdkafka does not compress; Kafka 4 tells the same and answers no less either.
+  // https://issues.apache.org/jira/browse/KAFKA-18659
+  advertisedMinVersion: 0,
 
   read: (reader) => ({
     transactionalId: reader.nullableString(),

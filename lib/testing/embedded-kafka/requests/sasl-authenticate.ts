@@ -16,18 +16,15 @@ export interface SaslAuthenticateResponse {
 /** One message of an authentication, and the broker's answer to it. */
 export const saslAuthenticate = brokerRequest<SaslAuthenticateRequest, SaslAuthenticateResponse>({
   key: 36,
-  minVersion: 1,
+  minVersion: 0,
   maxVersion: 1,
 
   read: (reader) => ({ authBytes: reader.bytesField() }),
 
-  write(writer, response) {
+  write(writer, response, version) {
+    writer.int16(response.errorCode).string(response.errorMessage).bytes(response.authBytes);
     const lastsUntilClosed = 0n;
-    writer
-      .int16(response.errorCode)
-      .string(response.errorMessage)
-      .bytes(response.authBytes)
-      .int64(lastsUntilClosed);
+    if (version >= 1) writer.int64(lastsUntilClosed);
   },
 
   handle({ authBytes }, { session }) {

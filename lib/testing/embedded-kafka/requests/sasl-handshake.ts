@@ -17,6 +17,8 @@ export const saslHandshake = brokerRequest<SaslHandshakeRequest, SaslHandshakeRe
   key: 17,
   minVersion: 1,
   maxVersion: 1,
+  // librdkafka looks for version 0 to know that there is a handshake, and then uses version 1.
+  advertisedMinVersion: 0,
 
   read: (reader) => ({ mechanism: reader.string() }),
 
