@@ -95,6 +95,13 @@ module.exports = {
       to: { path: '(^|/)node_modules/kafkajs/' },
     },
     {
+      name: 'vendors-behind-their-entry-points',
+      comment: 'Whoever does not import the entry point needs none of its packages.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: ['^lib/idempotency/redis/', '^lib/redis/'] },
+      to: { path: ['^lib/idempotency/redis/', '^lib/redis/', '(^|/)node_modules/ioredis/'] },
+    },
+    {
       name: 'testing-is-for-users',
       comment: 'The test kit is loaded by tests alone.',
       severity: 'error',

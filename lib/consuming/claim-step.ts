@@ -1,6 +1,6 @@
 import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
-import type { ClaimResult, Claims } from '../idempotency/claims.js';
+import { HeldClaim, type ClaimResult, type Claims } from '../idempotency/claims.js';
 import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
@@ -38,8 +38,9 @@ export class ClaimStep {
   take(course: HandlerCourse): MaybePromise<Claimed> {
     // An overdue handler keeps its claim: nobody may run the event while it may still be at it.
     if (course.runtime.handler.settings.idempotency === null || course.claim !== null) return 'go';
+    const token = (course.askedWith ??= this.claims.newToken());
     try {
-      const result = this.claims.claim(course.key, ORIGINAL_LEVEL);
+      const result = this.claims.claim(course.key, ORIGINAL_LEVEL, token);
       return isPromise(result)
         ? result.then(
             (answer) => this.#answered(course, answer),
@@ -56,10 +57,11 @@ export class ClaimStep {
    * Never rejects: the lease ends a claim, too.
    */
   async giveBack(course: HandlerCourse): Promise<void> {
-    const { claim } = course;
     const { idempotency } = course.runtime.handler.settings;
     if (course.overdue !== null) return;
+    const claim = course.claim ?? unansweredClaim(course);
     course.claim = null;
+    course.askedWith = null;
     if (claim === null || idempotency === null) return;
     await this.claims.release(claim, course.attempts, idempotency.windowMs);
   }
@@ -100,6 +102,7 @@ export class ClaimStep {
 
   #answered(course: HandlerCourse, answer: ClaimResult): Claimed {
     course.setbacks = 0;
+    course.askedWith = null;
     switch (answer.status) {
       case 'claimed':
         course.attempts = Math.max(course.attempts, answer.attempts);
@@ -163,4 +166,9 @@ export class ClaimStep {
       }
     }
   }
+}
+
+/** One that we may hold without knowing. */
+function unansweredClaim({ key, askedWith, attempts }: HandlerCourse): HeldClaim | null {
+  return askedWith === null ? null : new HeldClaim(key, askedWith, attempts);
 }

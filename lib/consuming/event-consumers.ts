@@ -1,7 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Claims } from '../idempotency/claims.js';
-import { DriverError, ShutdownError, toError } from '../kafka-events.errors.js';
+import {
+  DriverError,
+  ShutdownError,
+  StoreUnavailableError,
+  toError,
+} from '../kafka-events.errors.js';
 import { BufferBudget } from './buffer-budget.js';
 import { buildGroup, type GroupSurroundings } from './build-group.js';
 import type { BoundHandler } from './event-handler.js';
@@ -40,12 +45,12 @@ export class EventConsumers {
   }
 
   /**
-   * Checks topics, joins the groups and resolves at their first assignment.
+   * Checks topics and store, joins the groups and resolves at their first assignment.
    *
-   * With `onUnavailable: 'retry'` it also resolves when the broker is away, and keeps trying.
+   * With `onUnavailable: 'retry'` it also resolves when broker or store are away, and keeps trying.
    *
    * @throws MissingTopicsError, a DriverError that is not retryable, or whatever else time does not mend.
-   * @throws DriverError when the broker is away and `onUnavailable` is `'fail'`.
+   * @throws DriverError or StoreUnavailableError when one is away and `onUnavailable` is `'fail'`.
    */
   async start(handlers: readonly BoundHandler[]): Promise<void> {
     if (handlers.length === 0) return;
@@ -56,7 +61,11 @@ export class EventConsumers {
       const error = toError(thrown);
       if (this.#stopping.signal.aborted) return;
       await this.#dropGroups(0);
-      if (this.around.settings.onUnavailable === 'fail' || !mayPass(error)) throw error;
+      if (this.around.settings.onUnavailable === 'fail' || !mayPass(error)) {
+        // Nest closes nothing of an application that failed to boot.
+        await this.around.settings.idempotency.store.close?.();
+        throw error;
+      }
       this.#failed(error);
       void this.#keepTrying(handlers);
     }
@@ -76,6 +85,7 @@ export class EventConsumers {
     } finally {
       await admin.close();
     }
+    await settings.idempotency.store.verify?.();
     // The shutdown may have come meanwhile: from here on it would not know of what we start.
     if (this.#stopping.signal.aborted) throw new ShutdownError();
     const starting = this.#expected.map(async (groupId) => {
@@ -130,5 +140,6 @@ export class EventConsumers {
 
 /** Whether waiting may help: wrong credentials, missing topics and defects do not go away by themselves. */
 function mayPass(error: Error): boolean {
-  return error instanceof DriverError && error.retryable;
+  const isOurs = error instanceof DriverError || error instanceof StoreUnavailableError;
+  return isOurs && error.retryable;
 }

@@ -13,6 +13,8 @@ export class HandlerCourse {
   firstFailedAt: Date | null = null;
   /** Held now; the claim step's own. */
   claim: HeldClaim | null = null;
+  /** Of a claim that was asked for and not answered: it may have been granted. The claim step's own. */
+  askedWith: string | null = null;
   /** The latest call, while it has not come back although its time is long over. */
   overdue: Promise<void> | null = null;
   /** Set once the record is given up: what is left is to have it acknowledged in the DLQ. */

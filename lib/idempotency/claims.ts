@@ -73,8 +73,12 @@ export class Claims {
     this.#release = (release) => releases.call(release);
   }
 
-  claim(key: string, level: number): MaybePromise<ClaimResult> {
-    const token = `${this.options.owner}:${String(this.#tokens++)}`;
+  /** Names one claim. Where its answer was lost, asking again under the same token is asking once. */
+  newToken(): string {
+    return `${this.options.owner}:${String(this.#tokens++)}`;
+  }
+
+  claim(key: string, level: number, token: string): MaybePromise<ClaimResult> {
     const { leaseMs } = this.options;
     const answer = this.#claim({ key, token, leaseMs, level });
     return isPromise(answer)

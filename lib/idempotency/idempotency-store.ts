@@ -25,7 +25,18 @@ export interface IdempotencyStore {
    * coalesce calls, and warns when the group has another member, which such a store cannot see.
    */
   readonly inProcess: boolean;
-  /** Claims keys for running; one answer per request, in order. A key asked for twice is answered as by two calls. */
+  /**
+   * Called before the first claim, and again when it has failed.
+   *
+   * Rejects with a StoreUnavailableError where the store cannot be reached: the boot then goes as
+   * `onUnavailable` says. Any other rejection fails the boot.
+   */
+  verify?(): MaybePromise<void>;
+  /**
+   * Claims keys for running; one answer per request, in order. A key asked for twice is answered as by
+   * two calls. Whoever holds a claim is given it again under the same token: the answer to the first
+   * call may have been lost.
+   */
   claim(requests: readonly ClaimRequest[]): MaybePromise<readonly ClaimAnswer[]>;
   /**
    * Ends claims. Answers true when the entry was ours (completed before by us included: the mark then
@@ -44,7 +55,7 @@ export interface IdempotencyStore {
    * forgotten before their retention ended. It does not throw.
    */
   onEvict?(listener: (evicted: number) => void): void;
-  /** Frees what the store holds; called once, after the last call. */
+  /** Frees what the store holds; called after the last call, perhaps twice. */
   close?(): MaybePromise<void>;
 }
 

@@ -119,7 +119,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
   #claimOne({ key, token, leaseMs, level }: ClaimRequest, now: number): ClaimAnswer {
     const known = this.#find(key, now);
     if (known !== undefined) {
-      const refusal = refuse(known, level, now);
+      const refusal = refuse(known, token, level, now);
       if (refusal !== null) return refusal;
     }
     const entry = known ?? this.#create(key);
@@ -206,11 +206,12 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
 }
 
 /** What a claim of a known key is answered with instead of being granted; null to grant it. */
-function refuse(known: Entry, level: number, now: number): ClaimAnswer | null {
+function refuse(known: Entry, token: string, level: number, now: number): ClaimAnswer | null {
   const { state } = known;
   if (!isClosed(state)) {
     const leaseMs = known.leaseUntil - now;
-    return state === 'claimed' && leaseMs > 0 ? { status: 'in-progress', leaseMs } : null;
+    const taken = state === 'claimed' && known.token !== token && leaseMs > 0;
+    return taken ? { status: 'in-progress', leaseMs } : null;
   }
   return state !== 'done' && level > known.level ? null : CLOSED[state];
 }

@@ -147,6 +147,17 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
     inProgress(await t.claim('b'), LONG_MS);
   },
 
+  'grants a claim again to the token that holds it, and to that alone': async (t) => {
+    await t.claim('a');
+    await t.release('a', 2);
+    deepEqual(await t.claim('b', { leaseMs: t.shortMs }), claimed(2));
+    deepEqual(await t.claim('b'), claimed(2));
+    await t.runOut();
+    inProgress(await t.claim('a'), LONG_MS);
+    equal(await t.complete('b'), true);
+    deepEqual(await t.claim('b'), { status: 'done' });
+  },
+
   'answers done once the holder completed': async (t) => {
     await t.claim('a');
     equal(await t.complete('a'), true);

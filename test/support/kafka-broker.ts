@@ -1,13 +1,14 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { eventually } from './eventually.js';
+import { freePorts } from './free-ports.js';
 import { kafkaClassPath } from './kafka-jars.js';
+import { killWhenOrphaned } from './kill-when-orphaned.js';
 import { createTlsCertificates } from './tls-certificates.js';
 
 const run = promisify(execFile);
@@ -268,44 +269,4 @@ async function requireCommand(command: string, probe: string, name: string): Pro
       cause: error,
     });
   }
-}
-
-/**
- * Free ports below the range that Linux gives to outgoing connections (from 32768): there, a
- * client that keeps dialling a broker that is down can take its port, or even connect to itself.
- */
-async function freePorts(count: 3): Promise<[number, number, number]>;
-async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, HOST), 'listening');
-    await once(server.close(), 'close');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * A tiny process that waits on a pipe from us. When we end in whatever way, killed included, the
- * pipe closes and it takes the broker and its data along.
- */
-function killWhenOrphaned(pid: number, directory: string): ChildProcess {
-  const script = 'read _; kill -9 "$0"; rm -rf "$1"';
-  const watchdog = spawn('sh', ['-c', script, String(pid), directory], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    // Out of reach of a Ctrl-C, which would end it before its work.
-    detached: true,
-  });
-  watchdog.unref();
-  return watchdog;
 }

@@ -13,7 +13,7 @@ const Created = anyEvent('order.created');
 const ONCE = { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 };
 
 interface Fragile extends IdempotencyStore {
-  away: 'nothing' | 'completions' | 'everything';
+  away: 'nothing' | 'completions' | 'everything' | 'answers to claims';
 }
 
 /** A store across a network that can be cut. */
@@ -29,11 +29,13 @@ function fragileStore(clock: ManualClock): Fragile {
     claim: async (requests) => {
       await Promise.resolve();
       cut(store.away === 'everything');
-      return memory.claim(requests);
+      const answers = memory.claim(requests);
+      cut(store.away === 'answers to claims');
+      return answers;
     },
     complete: async (completions) => {
       await Promise.resolve();
-      cut(store.away !== 'nothing');
+      cut(store.away === 'completions' || store.away === 'everything');
       return memory.complete(completions);
     },
     release: async (releases) => {
@@ -49,6 +51,49 @@ function fragileStore(clock: ManualClock): Fragile {
   };
   return store;
 }
+
+describe('claims whose answer was lost', () => {
+  const KEY = ['group', 'h', Created.eventType, 'orders', '', '', 'e1'].join('\u0000');
+
+  it('are taken up again, without waiting for their lease', async () => {
+    const clock = new ManualClock();
+    const store = fragileStore(clock);
+    const partition = new ModelPartition('orders', 0);
+    append(partition, 'e1');
+    const handlers = [handlerOf('h', [Created], () => undefined)];
+    const engine = await startEngine([partition], handlers, { clock, store });
+    store.away = 'answers to claims';
+    engine.kafka.fetch(partition);
+    await settle();
+    expect(engine.count('storeFailed')).toBe(1);
+    store.away = 'nothing';
+
+    await clock.advanceAsync(5_000);
+    await settle();
+
+    expect(engine.count('handled')).toBe(1);
+    expect(engine.count('leaseWait')).toBe(0);
+  });
+
+  it('are given back when their partition is lost', async () => {
+    const clock = new ManualClock();
+    const store = fragileStore(clock);
+    const partition = new ModelPartition('orders', 0);
+    append(partition, 'e1');
+    const handlers = [handlerOf('h', [Created], () => undefined)];
+    const engine = await startEngine([partition], handlers, { clock, store });
+    store.away = 'answers to claims';
+    engine.kafka.fetch(partition);
+    await settle();
+    store.away = 'nothing';
+
+    engine.kafka.evict([]);
+    await settle();
+
+    const [answer] = await store.claim([{ key: KEY, token: 'other', leaseMs: 30_000, level: 0 }]);
+    expect(answer).toMatchObject({ status: 'claimed' });
+  });
+});
 
 describe('claims that could not be completed', () => {
   it("are not renewed for ever with onStoreError 'process'", async () => {

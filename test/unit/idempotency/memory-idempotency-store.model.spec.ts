@@ -35,7 +35,7 @@ class NaiveStore {
   claim({ key, token, leaseMs, level }: ClaimRequest): ClaimAnswer {
     const now = this.clock.now();
     const known = this.entries.get(key);
-    if (known?.state === 'claimed' && known.leaseUntil > now) {
+    if (known?.state === 'claimed' && known.token !== token && known.leaseUntil > now) {
       return { status: 'in-progress', leaseMs: known.leaseUntil - now };
     }
     if (known?.state === 'done') return { status: 'done' };

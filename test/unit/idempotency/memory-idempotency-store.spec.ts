@@ -11,8 +11,8 @@ function setUp(maxEntries: number) {
   const onEvict = jest.fn<(evicted: number) => void>();
   const store = new MemoryIdempotencyStore({ maxEntries, clock });
   store.onEvict(onEvict);
-  const claim = (key: string) =>
-    store.claim([{ key, token: `token ${key}`, leaseMs: LEASE_MS, level: 0 }])[0];
+  const claim = (key: string, token = `token ${key}`) =>
+    store.claim([{ key, token, leaseMs: LEASE_MS, level: 0 }])[0];
   const finish = (key: string, retentionMs = WINDOW_MS) => {
     claim(key);
     store.complete([{ key, token: `token ${key}`, state: 'done', level: 0, retentionMs }]);
@@ -59,7 +59,7 @@ describe('MemoryIdempotencyStore', () => {
     expect(store.size).toBe(4);
     expect(onEvict).not.toHaveBeenCalled();
     for (const key of ['a', 'b', 'c', 'd']) {
-      expect(claim(key)).toEqual({ status: 'in-progress', leaseMs: LEASE_MS });
+      expect(claim(key, 'other')).toEqual({ status: 'in-progress', leaseMs: LEASE_MS });
     }
   });
 
@@ -141,7 +141,7 @@ describe('MemoryIdempotencyStore', () => {
     claim('a');
     clock.advance(LEASE_MS + 1);
     expect(store.renew([{ key: 'a', token: 'token a', leaseMs: LEASE_MS }])).toEqual([true]);
-    expect(claim('a')).toEqual({ status: 'in-progress', leaseMs: LEASE_MS });
+    expect(claim('a', 'other')).toEqual({ status: 'in-progress', leaseMs: LEASE_MS });
   });
 
   it.each([0, -1, 1.5, Number.NaN, 16_000_001])('refuses %p as maxEntries', (maxEntries) => {

@@ -1,0 +1,4 @@
+export {
+  RedisIdempotencyStore,
+  type RedisIdempotencyStoreOptions,
+} from '../idempotency/redis/redis-idempotency-store.js';
