@@ -13,10 +13,12 @@ export type {
   ProducerOptions,
 } from './kafka-events.options.js';
 export type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
+export type { Clock, TimerHandle } from './contracts/clock.js';
+export type { MaybePromise } from './contracts/maybe-promise.js';
 
 // What an event is.
-export { DomainEvent } from './contracts/domain-event.decorator.js';
-export { defineEvent } from './contracts/define-event.js';
+export { DomainEvent, type DomainEventDefinition } from './contracts/domain-event.decorator.js';
+export { defineEvent, type SchemaEventDefinition } from './contracts/define-event.js';
 export type {
   DefinedEvent,
   EventClass,
@@ -24,14 +26,17 @@ export type {
   EventSource,
   PublishPayload,
 } from './contracts/event-source.js';
+export type { KeyProperty, KeySource, KeyValue } from './contracts/event-key.js';
 export type { StandardSchema } from './contracts/standard-schema.js';
 export { deterministicEventId } from './contracts/deterministic-id.js';
 export { DEAD_LETTER_HEADERS, HEADERS } from './contracts/event-headers.js';
 
 // Publishing.
-export { EventPublisher } from './publishing/event-publisher.js';
+export { EventPublisher, type EventPublisherStats } from './publishing/event-publisher.js';
+export type { TopicProducerStats } from './publishing/topic-producer.js';
 export { event } from './publishing/publish-options.js';
 export type {
+  EventSink,
   OutgoingEvent,
   PublishOptions,
   PublishReceipt,
@@ -74,6 +79,7 @@ export type {
   PublisherHealth,
   StalledPartition,
 } from './observability/health.js';
+export type { SignalCounts } from './observability/signal-hub.js';
 export type {
   HandlerRef,
   KafkaEventsObserver,
@@ -134,6 +140,7 @@ export {
 export type {
   DriverErrorKind,
   KafkaEventsErrorCode,
+  KafkaEventsErrorOptions,
   OptionProblem,
   PayloadIssue,
   PublishAllFailure,

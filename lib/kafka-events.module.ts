@@ -97,6 +97,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   exports: [EventPublisher, KafkaEventsHealth],
 })
 export class KafkaEventsModule extends ConfigurableModuleClass implements OnApplicationShutdown {
+  /** @internal Made by Nest. */
   constructor(private readonly engine: KafkaEventsEngine) {
     super();
   }

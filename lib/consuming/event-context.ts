@@ -39,6 +39,7 @@ export class EventContext extends BaseRpcContext {
   #published: Map<string, number> | undefined;
   #abort: AbortController | undefined;
 
+  /** @internal Made by the engine; for tests see `createEventContext`. */
   constructor(delivery: EventDelivery) {
     super([delivery.envelope.record]);
     this.#delivery = delivery;

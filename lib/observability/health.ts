@@ -80,6 +80,7 @@ const STALL_MS = 60_000;
 
 /** The state of publisher and consumers as a plain object; inject it and call `check()`. */
 export class KafkaEventsHealth {
+  /** @internal Made by the module. */
   constructor(private readonly sources: HealthSources) {}
 
   check(): HealthReport {

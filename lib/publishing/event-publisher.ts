@@ -70,6 +70,7 @@ export class EventPublisher implements EventSink {
   #closed: Promise<void> | null = null;
   #lastError: PublishError | null = null;
 
+  /** @internal Made by the module; for tests see `FakeEventPublisher`. */
   constructor(private readonly options: EventPublisherOptions) {
     const { settings, newEventId = randomUUID, ...rest } = options;
     const { clock, producer } = settings;

@@ -23,7 +23,12 @@ export type {
 } from './embedded-kafka/requests/request-table.js';
 export type { SaslMechanism } from './embedded-kafka/sasl/sasl-settings.js';
 export type { LoggedRequest, LoggedRequestOf } from './embedded-kafka/server/request-log.js';
-export type { GroupDescription } from './embedded-kafka/state/consumer-group.js';
+export type {
+  DescribedMember,
+  GroupDescription,
+  GroupState,
+} from './embedded-kafka/state/consumer-group.js';
+export type { CommittedOffset } from './embedded-kafka/state/group-offsets.js';
 export type { KafkaErrorName } from './embedded-kafka/wire/kafka-error.js';
 export { ManualClock } from './manual-clock.js';
 

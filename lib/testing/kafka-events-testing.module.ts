@@ -53,6 +53,7 @@ class KafkaUnderTest {
  */
 @Module({})
 export class KafkaEventsTestingModule implements OnModuleInit, OnApplicationShutdown {
+  /** @internal Made by Nest. */
   constructor(
     private readonly modules: ModulesContainer,
     private readonly kafka: KafkaUnderTest,
