@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { KafkaBroker } from '../test/support/kafka-broker.js';
 import { writeBacklog, type Backlog } from './backlog.js';
 import type { Contender, Task } from './contenders.js';
+import { HEADING, row } from './figures.js';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const BACKLOG = { records: 300_000, partitions: 6, keys: 10_000 };
@@ -31,18 +32,6 @@ async function time(contender: Contender, backlog: Backlog, extra: Partial<Task>
   return (JSON.parse(line) as { ms: number }).ms;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function row(name: string, values: readonly number[], digits: number): string {
-  const text = [median(values), Math.min(...values), Math.max(...values)].map((value) =>
-    value.toFixed(digits).padStart(9),
-  );
-  return `${name.padEnd(34)}${text.join('')}`;
-}
-
 async function backlogRatios(backlog: Backlog): Promise<void> {
   const times: Record<Contender, number[]> = { bare: [], nestTransport: [], ours: [] };
   for (let round = 0; round < ROUNDS; round++) {
@@ -55,7 +44,7 @@ async function backlogRatios(backlog: Backlog): Promise<void> {
   const perSecond = (contender: Contender): number[] =>
     times[contender].map((ms) => (backlog.records / ms) * 1000);
   console.log(`\nbacklog ${JSON.stringify(BACKLOG)}, ${String(ROUNDS)} rounds`);
-  console.log(`${''.padEnd(34)}   median      min      max`);
+  console.log(HEADING);
   console.log(row('bare eachBatch, records/s', perSecond('bare'), 0));
   console.log(row('Nest transport, records/s', perSecond('nestTransport'), 0));
   console.log(row('ours, records/s', perSecond('ours'), 0));
@@ -70,7 +59,7 @@ async function slowHandlers(backlog: Backlog): Promise<void> {
     shares.push(ceilingMs / (await time('ours', backlog, SLOW)));
   }
   console.log(`\nslow handlers ${JSON.stringify(SLOW)}`);
-  console.log(`${''.padEnd(34)}   median      min      max`);
+  console.log(HEADING);
   console.log(row(`share of the ceiling (${String(ceilingMs)} ms)`, shares, 3));
 }
 

@@ -64,8 +64,11 @@ export class StubCluster {
   /** A kafkajs client whose consumers run on this cluster. */
   get client(): ConsumerClient {
     const logger = createLogger({ level: 0, logCreator: () => () => undefined });
-    const consumer = (config?: ConsumerConfig) =>
-      createConsumer({ ...config, cluster: this, logger, isolationLevel: 1 });
+    const consumer = (config?: ConsumerConfig) => {
+      // What one consumer's assigner puts before its cluster is not before the next one's.
+      const cluster = Object.create(this) as StubCluster;
+      return createConsumer({ ...config, cluster, logger, isolationLevel: 1 });
+    };
     return { kafka: { consumer }, abandon: () => undefined };
   }
 

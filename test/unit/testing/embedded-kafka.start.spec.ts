@@ -5,19 +5,14 @@ import { EmbeddedKafka } from '../../../lib/testing/embedded-kafka/embedded-kafk
 import { kafkaJs, startEmbeddedKafka } from '../../support/embedded-kafka.js';
 import { eventually } from '../../support/eventually.js';
 
+const STARTS = 9;
+
 describe('EmbeddedKafka.start and stop', () => {
   it('answers metadata within 50 ms of the start', async () => {
-    // The first of a process also loads and compiles.
-    await startEmbeddedKafka();
-    const startedAt = performance.now();
-    const kafka = await startEmbeddedKafka({ topics: [{ topic: 'orders', partitions: 3 }] });
-    const admin = kafkaJs(kafka.brokers).admin();
-    await admin.connect();
-    const { topics } = await admin.fetchTopicMetadata({ topics: ['orders'] });
-    const tookMs = performance.now() - startedAt;
-    await admin.disconnect();
-    expect(topics[0]?.partitions).toHaveLength(3);
-    expect(tookMs).toBeLessThan(50);
+    const tookMs: number[] = [];
+    for (let start = 0; start < STARTS; start++) tookMs.push(await startToMetadataMs());
+    // Of several: the first of a process also loads and compiles, and a busy machine delays some.
+    expect(median(tookMs)).toBeLessThan(50);
   });
 
   it('keeps several instances apart', async () => {
@@ -76,6 +71,24 @@ describe('EmbeddedKafka.start and stop', () => {
     }).toThrow('INVALID_CONFIG');
   });
 });
+
+/** With all that kafkajs takes to connect and ask. */
+async function startToMetadataMs(): Promise<number> {
+  const startedAt = performance.now();
+  const kafka = await EmbeddedKafka.start({ topics: [{ topic: 'orders', partitions: 3 }] });
+  const admin = kafkaJs(kafka.brokers).admin();
+  await admin.connect();
+  const { topics } = await admin.fetchTopicMetadata({ topics: ['orders'] });
+  const tookMs = performance.now() - startedAt;
+  expect(topics[0]?.partitions).toHaveLength(3);
+  await admin.disconnect();
+  await kafka.stop();
+  return tookMs;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

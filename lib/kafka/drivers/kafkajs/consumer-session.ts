@@ -84,6 +84,10 @@ export class ConsumerSession implements MembershipObserver {
     this.listen();
   }
 
+  get isOver(): boolean {
+    return this.end.reason !== null;
+  }
+
   /**
    * Resolves with the first assignment.
    * @throws DriverError when there is none, or the session is closed meanwhile.

@@ -10,6 +10,8 @@ export interface JoinAnswer {
 
 /** Told what kafkajs keeps to itself about its membership. None of these may throw or reject. */
 export interface MembershipObserver {
+  /** Nothing is to be fetched any more. */
+  readonly isOver: boolean;
   /** Awaited before every join, the first included. */
   beforeJoin(): Promise<void>;
   /** The group has a new generation; the assignment follows with the event `GROUP_JOIN`. */
@@ -55,6 +57,7 @@ function observeCluster(cluster: Cluster, observer: MembershipObserver): void {
   const findBroker = cluster.findBroker.bind(cluster);
   const observed = new WeakSet<Broker>();
 
+  stopFetchersFor(cluster, observer);
   cluster.findGroupCoordinator = async (group) => {
     await observer.beforeJoin();
     return findGroupCoordinator(group);
@@ -69,6 +72,15 @@ function observeCluster(cluster: Cluster, observer: MembershipObserver): void {
     }
     return broker;
   };
+}
+
+/**
+ * Where brokers come or go while a consumer stops, kafkajs makes new fetchers that nobody stops: they
+ * fetch nothing, for ever, in one turn of the event loop. With no brokers to fetch from it gives up.
+ */
+function stopFetchersFor(cluster: Cluster, observer: MembershipObserver): void {
+  const getNodeIds = cluster.getNodeIds.bind(cluster);
+  cluster.getNodeIds = () => (observer.isOver ? [] : getNodeIds());
 }
 
 // kafkajs types the id as text, but looks for the coordinator with a number.

@@ -4,6 +4,8 @@ import { commits } from '../wire/transaction-marker.js';
 
 /** How many batches back a repeated one is recognised, as in Kafka. */
 const REMEMBERED_BATCHES = 5;
+/** Kafka forgets a producer a day after its last batch; here, so many others come and go. */
+const REMEMBERED_PRODUCERS = 256;
 const MAX_SEQUENCE = 0x7fffffff;
 
 /** What is remembered of a batch, which itself may be deleted long before its producer is gone. */
@@ -40,6 +42,7 @@ export interface AbortedTransaction {
  * @see KIP-98, KIP-360
  */
 export class ProducerStates {
+  /** By producer id; whoever wrote last comes last. */
   readonly #states = new Map<bigint, ProducerState>();
   /** First offset by producer id; in the order of those offsets, since logs only grow. */
   readonly #openTransactions = new Map<bigint, bigint>();
@@ -113,9 +116,14 @@ export class ProducerStates {
 
   #stateIn({ producerId, producerEpoch }: RecordBatch): ProducerState {
     const known = this.#states.get(producerId);
-    if (known?.epoch === producerEpoch) return known;
-    const state: ProducerState = { epoch: producerEpoch, batches: [] };
+    const state: ProducerState =
+      known?.epoch === producerEpoch ? known : { epoch: producerEpoch, batches: [] };
+    this.#states.delete(producerId);
     this.#states.set(producerId, state);
+    const [longestSilent] = this.#states.keys();
+    if (this.#states.size > REMEMBERED_PRODUCERS && longestSilent !== undefined) {
+      this.#states.delete(longestSilent);
+    }
     return state;
   }
 

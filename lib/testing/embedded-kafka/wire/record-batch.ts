@@ -154,7 +154,9 @@ export class RecordBatch implements BatchHeader {
 
   /** A copy with its place in the log; nothing that the checksum covers is touched. */
   at(baseOffset: bigint, leaderEpoch: number): RecordBatch {
-    const bytes = Buffer.from(this.bytes);
+    // Not from Buffer's pool: a batch that stays would keep the short-lived ones around it in memory.
+    const bytes = Buffer.allocUnsafeSlow(this.bytes.length);
+    this.bytes.copy(bytes);
     bytes.writeBigInt64BE(baseOffset, AT.baseOffset);
     bytes.writeInt32BE(leaderEpoch, AT.leaderEpoch);
     return new RecordBatch(bytes);

@@ -31,6 +31,11 @@ describe('RecordBatch', () => {
     expect(placed.bytes.subarray(17)).toEqual(sent.bytes.subarray(17));
   });
 
+  it('keeps no more memory in a log than its own bytes', () => {
+    const { bytes } = producedBatch().at(0n, 0);
+    expect(bytes.buffer.byteLength).toBe(bytes.length);
+  });
+
   it('is told from its older formats, from several, and from one cut short', () => {
     const { bytes } = producedBatch();
     expect(refusalOf(Buffer.alloc(0))).toMatch('INVALID_RECORD');

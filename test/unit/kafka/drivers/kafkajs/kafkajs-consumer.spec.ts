@@ -204,6 +204,35 @@ describe('KafkaJsConsumer', () => {
     expect(member.states.at(-1)).toBe('stopped');
   });
 
+  it('stops although brokers come or go at that moment', async () => {
+    const cluster = new StubCluster(topic, [1, 2]);
+    cluster.assignments = [[0, 1]];
+    const nodeIds = cluster.getNodeIds();
+    let asked = 0;
+    cluster.getNodeIds = () => {
+      // Without a bound, kafkajs could ask for ever in one turn of the event loop.
+      if (++asked > 1000) throw new TypeError('asked without end');
+      return [...nodeIds];
+    };
+    const [one, two] = [heldFetch(cluster, 1), heldFetch(cluster, 2)];
+    const member = await memberOn(cluster).start();
+    await Promise.all([one.asked, two.asked]);
+
+    // The fetcher of node 1 wants new fetchers for the brokers there are now, when node 2 has answered.
+    nodeIds.push('3');
+    const before = asked;
+    one.answer([]);
+    await eventually(() => asked > before);
+    const stopped = member.consumer.stop(1000);
+    await new Promise(setImmediate);
+    two.answer([]);
+    await stopped;
+
+    expect(asked).toBeLessThan(100);
+    expect(cluster.calls.at(-1)).toBe('leave');
+    expect(member.states.at(-1)).toBe('stopped');
+  });
+
   it('survives hooks that throw, and says so', async () => {
     const cluster = new StubCluster(topic, [1]);
     cluster.assignments = [[0]];

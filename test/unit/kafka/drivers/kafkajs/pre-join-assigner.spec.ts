@@ -12,7 +12,11 @@ describe('preJoinAssigner', () => {
   let cluster: StubCluster;
   let told: string[];
   let config: Parameters<PartitionAssigner>[0];
+  let isOver: boolean;
   const observer: MembershipObserver = {
+    get isOver() {
+      return isOver;
+    },
     beforeJoin: () => {
       told.push(`before join, coordinator ${cluster.calls.length === 0 ? 'unknown' : 'known'}`);
       return Promise.resolve();
@@ -29,6 +33,7 @@ describe('preJoinAssigner', () => {
   beforeEach(() => {
     cluster = new StubCluster(topic, [1, 2, 1]);
     told = [];
+    isOver = false;
     // The stub has what kafkajs's consumer uses of a cluster, not all that its type declares.
     config = { cluster, groupId: 'group', logger: {} } as unknown as typeof config;
   });
@@ -60,6 +65,13 @@ describe('preJoinAssigner', () => {
       'joined 1 as member-1',
       'leaving after join 1',
     ]);
+  });
+
+  it('knows no brokers to fetch from once it is over', () => {
+    preJoinAssigner(observer)(config);
+    expect(cluster.getNodeIds()).toEqual(['1', '2']);
+    isOver = true;
+    expect(cluster.getNodeIds()).toEqual([]);
   });
 
   it('stands before the fetches of every broker, once each', async () => {
