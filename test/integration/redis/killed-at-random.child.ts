@@ -1,0 +1,93 @@
+/** A service that shares its work with others, to be killed at any moment. Its argument is a `Worker` as JSON. */
+import { appendFileSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx } from '@nestjs/microservices';
+import { IsOptional } from 'class-validator';
+import { Redis } from 'ioredis';
+
+import {
+  DomainEvent,
+  EventContext,
+  EventHandler,
+  KafkaEventsModule,
+  MemoryIdempotencyStore,
+  type IdempotencyStore,
+} from '../../../lib/index.js';
+import { RedisIdempotencyStore } from '../../../lib/redis/index.js';
+import { quickOptions } from '../../support/nest-app.js';
+
+export interface Worker {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly groupId: string;
+  /** Null for a store of the process's own. */
+  readonly redis: { readonly host: string; readonly port: number } | null;
+  /** File that effects and completions are appended to. */
+  readonly ledger: string;
+  readonly sessionTimeoutMs: number;
+}
+
+@DomainEvent({ type: 'order.created', version: 1, topic: 'orders', key: () => 'unused' })
+class OrderCreated {
+  @IsOptional() note?: string;
+}
+
+const worker = JSON.parse(process.argv[2] ?? '') as Worker;
+const { brokers, topic, groupId, sessionTimeoutMs } = worker;
+
+class Orders {
+  @EventHandler(OrderCreated)
+  async handle(@Ctx() event: EventContext): Promise<void> {
+    await sleep(5);
+    write('effect', event.eventId);
+  }
+}
+
+/** Each line is one write: what is in the ledger has happened, whatever happens next. */
+function write(what: string, id: string): void {
+  appendFileSync(worker.ledger, `${what} ${id}\n`);
+}
+
+function openStore(): IdempotencyStore {
+  if (worker.redis === null) return new MemoryIdempotencyStore();
+  return new RedisIdempotencyStore({ client: new Redis({ ...worker.redis, lazyConnect: true }) });
+}
+
+function witnessed(store: IdempotencyStore): IdempotencyStore {
+  return {
+    name: store.name,
+    inProcess: store.inProcess,
+    verify: () => store.verify?.(),
+    claim: (requests) => store.claim(requests),
+    complete: async (completions) => {
+      const answers = await store.complete(completions);
+      completions.forEach(({ key }, i) => {
+        if (answers[i] === true) write('complete', key.split('\0').at(-1) ?? '');
+      });
+      return answers;
+    },
+    release: (releases) => store.release(releases),
+    renew: (renewals) => store.renew(renewals),
+    close: () => store.close?.(),
+  };
+}
+
+const options = quickOptions(brokers, groupId, topic, {
+  consumer: { sessionTimeoutMs, revokeDrainMs: sessionTimeoutMs / 3 },
+  idempotency: { store: witnessed(openStore()) },
+});
+
+@Module({ imports: [KafkaEventsModule.forRoot(options)], providers: [Orders] })
+class WorkerModule {}
+
+const app = await NestFactory.createApplicationContext(WorkerModule, {
+  logger: ['error', 'fatal'],
+});
+writeSync(process.stdout.fd, 'working\n');
+
+createInterface({ input: process.stdin }).once('line', () => {
+  void app.close().finally(() => process.exit());
+});
