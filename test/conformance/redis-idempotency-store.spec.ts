@@ -6,7 +6,7 @@ import { RedisIdempotencyStore } from '../../lib/redis/index.js';
 import { idempotencyStoreConformance } from '../../lib/testing/index.js';
 import { onCleanup } from '../support/cleanup.js';
 import { describeWithCommand } from '../support/describe-with-command.js';
-import { RedisServer, startRedisCluster } from '../support/redis-server.js';
+import { redisClient, startRedis, startRedisCluster } from '../support/real-redis.js';
 
 /** Long enough for a call on a busy machine. */
 const UNIT_MS = 150;
@@ -15,7 +15,7 @@ describeWithCommand(['redis-server', 'redis-cli'], 'RedisIdempotencyStore', () =
   describe('keeps the promises of an idempotency store on one Redis', () => {
     let client: Redis;
     beforeAll(async () => {
-      client = (await RedisServer.start()).client();
+      client = redisClient(await startRedis());
     });
     itConforms(() => client);
   });

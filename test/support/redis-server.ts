@@ -1,16 +1,13 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
-import { onCleanup } from './cleanup.js';
 import { eventually } from './eventually.js';
 import { freePorts } from './free-ports.js';
 import { killWhenOrphaned } from './kill-when-orphaned.js';
 
-const run = promisify(execFile);
 const HOST = '127.0.0.1';
 
 /**
@@ -32,23 +29,17 @@ export class RedisServer {
     const [port] = await freePorts(1);
     const directory = await mkdtemp(join(tmpdir(), 'redis-'));
     const server = new RedisServer(port, directory, settings);
-    onCleanup(() => server.#stop());
-    await server.boot();
+    try {
+      await server.boot();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 
   get address(): { readonly host: string; readonly port: number } {
     return { host: HOST, port: this.port };
-  }
-
-  /** A client of the test's own; closed after the test or file. */
-  client(): Redis {
-    const client = new Redis({ ...this.address, lazyConnect: true });
-    client.on('error', () => undefined);
-    onCleanup(() => {
-      client.disconnect();
-    });
-    return client;
   }
 
   /** Starts the process, again after `shutDown`: same port, same data. */
@@ -86,6 +77,12 @@ export class RedisServer {
     this.#watchdog?.kill('SIGKILL');
   }
 
+  /** Ends the process and removes its data. May be called twice. */
+  async stop(): Promise<void> {
+    await this.shutDown();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
   get #pid(): number {
     const pid = this.#process?.pid;
     if (pid === undefined) throw new Error('Redis is not running');
@@ -103,23 +100,4 @@ export class RedisServer {
       client.disconnect();
     }
   }
-
-  async #stop(): Promise<void> {
-    await this.shutDown();
-    await rm(this.directory, { recursive: true, force: true });
-  }
-}
-
-/** Three masters that share the slots; answers their addresses. */
-export async function startRedisCluster(): Promise<readonly RedisServer[]> {
-  const servers: RedisServer[] = [];
-  for (let i = 0; i < 3; i++) servers.push(await RedisServer.start('--cluster-enabled', 'yes'));
-  const addresses = servers.map(({ port }) => `${HOST}:${String(port)}`);
-  await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
-  for (const client of servers.map((server) => server.client())) {
-    await eventually(async () => (await client.cluster('INFO')).includes('cluster_state:ok'), {
-      message: 'a node that knows the whole cluster',
-    });
-  }
-  return servers;
 }

@@ -1,7 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { Redis } from 'ioredis';
 
 import {
   event,
@@ -14,13 +13,13 @@ import {
   type SignalName,
 } from '../../../lib/index.js';
 import { RedisIdempotencyStore } from '../../../lib/redis/index.js';
-import { onCleanup } from '../../support/cleanup.js';
 import { describeWithCommand } from '../../support/describe-with-command.js';
 import { startEmbeddedKafka } from '../../support/embedded-kafka.js';
 import { committedToTheEnd, createEventTopic } from '../../support/event-topic.js';
 import { eventually } from '../../support/eventually.js';
 import { bootApp, quickOptions } from '../../support/nest-app.js';
-import { RedisServer } from '../../support/redis-server.js';
+import { redisClient, startRedis } from '../../support/real-redis.js';
+import type { RedisServer } from '../../support/redis-server.js';
 import { OrderCreated } from '../../support/shop-events.js';
 import { uniqueName } from '../../support/unique-topic.js';
 
@@ -42,7 +41,7 @@ describeWithCommand(['redis-server'], 'claims in Redis', () => {
   ])(
     'hold handlers while Redis is %s, and repeat nothing that was completed',
     async (_how, away, back) => {
-      const redis = await RedisServer.start();
+      const redis = await startRedis();
       const shop = await openShop(redis, { onStoreError: 'pause' });
       const publishing = shop.publishWhile();
       await eventually(() => shop.effects.length > 50);
@@ -69,7 +68,7 @@ describeWithCommand(['redis-server'], 'claims in Redis', () => {
   it(
     "go without saying with onStoreError 'process', and are counted",
     async () => {
-      const redis = await RedisServer.start();
+      const redis = await startRedis();
       const shop = await openShop(redis, { onStoreError: 'process' });
       const publishing = shop.publishWhile();
       await eventually(() => shop.effects.length > 50);
@@ -93,7 +92,7 @@ describeWithCommand(['redis-server'], 'claims in Redis', () => {
   it(
     'are seen by every instance: a duplicate in another partition runs nowhere again',
     async () => {
-      const redis = await RedisServer.start();
+      const redis = await startRedis();
       const one = await openShop(redis, {});
       const other = await one.join();
       await eventually(() => one.partitions() > 0 && other.partitions() > 0);
@@ -114,19 +113,19 @@ describeWithCommand(['redis-server'], 'claims in Redis', () => {
 
 describeWithCommand(['redis-server'], 'a service that boots with Redis as its store', () => {
   it('is refused a Redis that evicts keys, with what to do about it', async () => {
-    const redis = await RedisServer.start('--maxmemory-policy', 'allkeys-lru');
+    const redis = await startRedis('--maxmemory-policy', 'allkeys-lru');
     await expect(openShop(redis, {})).rejects.toThrow(
       /Redis at 127.0.0.1:\d+ has the maxmemory-policy allkeys-lru.*noeviction.*allowEviction/s,
     );
   });
 
   it('may accept one that evicts keys', async () => {
-    const redis = await RedisServer.start('--maxmemory-policy', 'allkeys-lru');
+    const redis = await startRedis('--maxmemory-policy', 'allkeys-lru');
     await openShop(redis, {}, { allowEviction: true });
   });
 
   it("fails where Redis is away and onUnavailable is 'fail'", async () => {
-    const redis = await RedisServer.start();
+    const redis = await startRedis();
     await redis.shutDown();
     await expect(openShop(redis, {}, {}, { onUnavailable: 'fail' })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -135,7 +134,7 @@ describeWithCommand(['redis-server'], 'a service that boots with Redis as its st
   });
 
   it('waits for a Redis that is away, not ready meanwhile, and starts when it is there', async () => {
-    const redis = await RedisServer.start();
+    const redis = await startRedis();
     await redis.shutDown();
     const shop = await openShop(redis, {}, {}, { onUnavailable: 'retry' });
     expect(shop.health()).toMatchObject({ ready: false });
@@ -192,10 +191,7 @@ async function openInstance(
       running--;
     }
   }
-  const client = new Redis({ ...redis.address, lazyConnect: true });
-  onCleanup(() => {
-    client.disconnect();
-  });
+  const client = redisClient(redis);
   const counts = new Map<SignalName, number>();
   const count = (name: SignalName) => () => {
     counts.set(name, (counts.get(name) ?? 0) + 1);

@@ -12,7 +12,7 @@ import { committedToTheEnd, createEventTopic, eventRecord } from '../../support/
 import { eventually } from '../../support/eventually.js';
 import { driverFor, produce } from '../../support/kafka-driver.js';
 import { describeRealKafka } from '../../support/real-kafka.js';
-import { RedisServer } from '../../support/redis-server.js';
+import { startRedis } from '../../support/real-redis.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { uniqueName } from '../../support/unique-topic.js';
 import type { Worker } from './killed-at-random.child.js';
@@ -46,7 +46,7 @@ describeRealKafka('four processes that are killed at random under load', (broker
     it(
       'lose nothing, and repeat nothing that was completed',
       async () => {
-        const redis = await RedisServer.start();
+        const redis = await startRedis();
         const outcome = await killAtRandom(redis.address, KILLS);
         report('Redis', outcome);
         expect(outcome).toMatchObject({ kills: KILLS, lost: 0, repeatedAfterComplete: 0 });
