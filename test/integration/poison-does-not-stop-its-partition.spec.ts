@@ -131,6 +131,7 @@ describeEachKafka('a poison record', (brokers) => {
       ['a', 'poison', 'b', 'c'].map((id) => order(id)),
     );
     const handled: string[] = [];
+    let poisonRuns = 0;
     let refused = 0;
     let refusing = true;
 
@@ -138,7 +139,10 @@ describeEachKafka('a poison record', (brokers) => {
     class Orders {
       @EventHandler(OrderCreated)
       handle(@Payload() { orderId }: OrderCreated): void {
-        if (orderId === 'poison') throw new NonRetryableEventError('no good');
+        if (orderId === 'poison') {
+          poisonRuns++;
+          throw new NonRetryableEventError('no good');
+        }
         handled.push(orderId);
       }
     }
@@ -154,6 +158,7 @@ describeEachKafka('a poison record', (brokers) => {
     };
     const app = await handleWith(Orders, groupId, topic, options);
     await eventually(() => refused >= 3 && handled.length === 3);
+    expect(poisonRuns).toBe(1);
     const closingAt = performance.now();
     await app.close();
     // Nobody waits for a topic that refuses, least of all a shutdown.

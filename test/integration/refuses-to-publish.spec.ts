@@ -17,7 +17,9 @@ describeEachKafka(
   'what cannot be published is refused by name, with the id of the event',
   (brokers) => {
     it('a topic that does not exist: at once, although deadline and retries would allow for more', async () => {
-      const { publisher } = new TestPublisher(brokers, uniqueName('missing'));
+      const { publisher } = new TestPublisher(brokers, uniqueName('missing'), {
+        connection: { retryInitialDelayMs: 2_000 },
+      });
       const startedAt = performance.now();
       const publishing = publisher.publish(OrderCreated, { orderId: 'o' }, { eventId: 'mine' });
       await expect(publishing).rejects.toBeInstanceOf(UnknownTopicError);
@@ -28,16 +30,17 @@ describeEachKafka(
     it('an event larger than allowed, or than the topic takes; the others of its request arrive', async () => {
       const topic = await createTopic(brokers, { config: { 'max.message.bytes': '20000' } });
       const { publisher } = new TestPublisher(brokers, topic, {
-        producer: { maxRecordBytes: 50_000 },
+        producer: { maxRecordBytes: 200_000 },
       });
       const orderOf = (bytes: number) => ({ orderId: randomBytes(bytes).toString('base64') });
 
-      const beyondOwnLimit = publisher.publish(OrderCreated, orderOf(50_000), { eventId: 'huge' });
+      const beyondOwnLimit = publisher.publish(OrderCreated, orderOf(200_000), { eventId: 'huge' });
       await expect(beyondOwnLimit).rejects.toBeInstanceOf(EventTooLargeError);
       await expect(beyondOwnLimit).rejects.toMatchObject({ eventId: 'huge' });
 
+      // Within our own limit with its key and headers, beyond the topic's even compressed.
       const orders = Array.from({ length: 20 }, (_, i) =>
-        i === 13 ? orderOf(15_000) : orderOf(9),
+        i === 13 ? orderOf(30_000) : orderOf(9),
       );
       const results = await Promise.allSettled(
         orders.map((order, i) => publisher.publish(OrderCreated, order, { eventId: `id-${i}` })),
@@ -46,6 +49,7 @@ describeEachKafka(
         result.status === 'rejected' ? [result.reason as unknown] : [],
       );
       expect(refused).toMatchObject([{ code: 'EVENT_TOO_LARGE', eventId: 'id-13' }]);
+      expect(String(refused[0])).toContain('the broker refused its size');
       const stored = new Set(await eventIdsIn(brokers, topic));
       expect(stored.size).toBe(19);
       expect(stored).not.toContain('id-13');

@@ -31,16 +31,17 @@ describeEachKafka('two applications in one process', (brokers) => {
     return { app, handled, health: app.get(KafkaEventsHealth), publisher: app.get(EventPublisher) };
   }
 
+  async function publish(publisher: EventPublisher, prefix: string): Promise<string[]> {
+    const ids = Array.from({ length: 30 }, (_, i) => `${prefix}-${i}`);
+    await publisher.publishAll(ids.map((orderId) => event(OrderCreated, { orderId })));
+    return ids;
+  }
+
   it('both get every event, and closing one leaves the other running', async () => {
     const topic = await createEventTopic(brokers, 3);
     const [oneGroup, otherGroup] = [uniqueName('group'), uniqueName('group')];
     const one = await bootShop(oneGroup, topic);
     const other = await bootShop(otherGroup, topic);
-    const publish = async (publisher: EventPublisher, prefix: string) => {
-      const ids = Array.from({ length: 30 }, (_, i) => `${prefix}-${i}`);
-      await publisher.publishAll(ids.map((orderId) => event(OrderCreated, { orderId })));
-      return ids;
-    };
     const early = [
       ...(await publish(one.publisher, 'by one')),
       ...(await publish(other.publisher, 'by other')),
@@ -59,5 +60,21 @@ describeEachKafka('two applications in one process', (brokers) => {
     await expect(one.publisher.publish(OrderCreated, { orderId: 'x' })).rejects.toMatchObject({
       code: 'PUBLISHER_CLOSED',
     });
+  });
+
+  it('one that was closed can be followed by another in its place', async () => {
+    const topic = await createEventTopic(brokers, 3);
+    const groupId = uniqueName('group');
+    const first = await bootShop(groupId, topic);
+    const early = await publish(first.publisher, 'early');
+    await committedToTheEnd(brokers, groupId, topic);
+    await first.app.close();
+
+    const successor = await bootShop(groupId, topic);
+    expect(successor.health.check()).toMatchObject({ status: 'up', ready: true });
+    const late = await publish(successor.publisher, 'late');
+    await committedToTheEnd(brokers, groupId, topic);
+    expect(successor.handled.sort()).toEqual(late.sort());
+    expect(first.handled.sort()).toEqual(early.sort());
   });
 });

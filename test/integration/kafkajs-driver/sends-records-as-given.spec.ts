@@ -162,5 +162,9 @@ describeEachKafka('a producer of the kafkajs driver', (brokers) => {
     await closing.send(topic, [textRecord('x')]);
     await closing.close();
     await expect(closing.send(topic, [textRecord('y')])).rejects.toMatchObject({ kind: 'closed' });
+
+    const unused = driver.producer();
+    await unused.close();
+    await expect(unused.send(topic, [textRecord('z')])).rejects.toMatchObject({ kind: 'closed' });
   });
 });

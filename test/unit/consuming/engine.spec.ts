@@ -675,7 +675,11 @@ describe('the engine under pressure', () => {
     );
     engine.kafka.fetch(partition);
     await eventually(() => engine.count('handled') === 1);
-    await engine.consumer.stop(20, 100);
+    const stopping = engine.consumer.stop(20, 100);
+    append(partition, 'late', 'c');
+    // Nothing more is fetched while the last handlers finish.
+    expect(engine.kafka.fetch(partition)).toBe(0);
+    await stopping;
     expect(partition.committed).toBe(1n);
     expect(engine.kafka.stopped).toBe(true);
     expect(await aborted.promise).toMatchObject({ code: 'SHUTDOWN' });
