@@ -9,20 +9,25 @@ import { cpus } from 'node:os';
 import { promisify } from 'node:util';
 
 import { KafkaBroker } from '../test/support/kafka-broker.js';
+import { RedisServer } from '../test/support/redis-server.js';
 import { writeBacklog, type Backlog } from './backlog.js';
 import type { Contender, Task } from './contenders.js';
 import { HEADING, row } from './figures.js';
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const BACKLOG = { records: 300_000, partitions: 6, keys: 10_000 };
+/** Of those who commit each record: more would take minutes. */
+const FEW = { ...BACKLOG, records: 3_000 };
 const SLOW = { records: 10_000, partitions: 1, keys: 1_000, workMs: 10, concurrency: 100 };
+/** As most run it: with the machine, a second or two of marks may be lost. */
+const REDIS = ['--appendonly', 'yes', '--appendfsync', 'everysec'];
 
 const run = promisify(execFile);
 const contenders = new URL('contenders.ts', import.meta.url).pathname;
 
 async function time(contender: Contender, backlog: Backlog, extra: Partial<Task>): Promise<number> {
   const groupId = `${contender}-${String(process.hrtime.bigint())}`;
-  const task = { ...backlog, groupId, workMs: 0, concurrency: 16, ...extra };
+  const task = { ...backlog, groupId, workMs: 0, concurrency: 16, redis: redis.address, ...extra };
   const node = ['--import', '@swc-node/register/esm-register', contenders];
   const { stdout } = await run(process.execPath, [...node, contender, JSON.stringify(task)], {
     // kafkajs retries otherwise when NODE_ENV is "test".
@@ -32,24 +37,39 @@ async function time(contender: Contender, backlog: Backlog, extra: Partial<Task>
   return (JSON.parse(line) as { ms: number }).ms;
 }
 
+const RIVALS = {
+  bare: 'bare eachBatch',
+  nestTransport: 'Nest transport, auto-commit',
+  ours: 'ours, memory store',
+  oursValidating: 'ours, class-validator',
+  oursOnRedis: 'ours, Redis store',
+} as const satisfies Partial<Record<Contender, string>>;
+type Rival = keyof typeof RIVALS;
+
 async function backlogRatios(backlog: Backlog): Promise<void> {
-  const times: Record<Contender, number[]> = { bare: [], nestTransport: [], ours: [] };
+  const rivals = Object.keys(RIVALS) as Rival[];
+  const rates = new Map<Contender, number[]>();
+  const measure = async (contender: Contender, from: Backlog): Promise<void> => {
+    const perSecond = (from.records / (await time(contender, from, {}))) * 1000;
+    rates.set(contender, [...(rates.get(contender) ?? []), perSecond]);
+  };
+  const few = { ...FEW, brokers: backlog.brokers, topic: 'bench.few' };
   for (let round = 0; round < ROUNDS; round++) {
-    for (const contender of ['bare', 'ours', 'nestTransport'] as const) {
-      times[contender].push(await time(contender, backlog, {}));
-    }
+    for (const rival of rivals) await measure(rival, backlog);
+    await measure('nestCommitting', few);
   }
-  const against = (other: Contender): number[] =>
-    times.ours.map((ms, round) => (times[other][round] ?? Number.NaN) / ms);
-  const perSecond = (contender: Contender): number[] =>
-    times[contender].map((ms) => (backlog.records / ms) * 1000);
-  console.log(`\nbacklog ${JSON.stringify(BACKLOG)}, ${String(ROUNDS)} rounds`);
+  const of = (contender: Contender): number[] => rates.get(contender) ?? [];
+  const against = (one: Contender, other: Contender): number[] =>
+    of(one).map((rate, round) => rate / (of(other)[round] ?? Number.NaN));
+  console.log(`\nbacklog ${JSON.stringify(BACKLOG)}, ${String(ROUNDS)} rounds, records/s`);
   console.log(HEADING);
-  console.log(row('bare eachBatch, records/s', perSecond('bare'), 0));
-  console.log(row('Nest transport, records/s', perSecond('nestTransport'), 0));
-  console.log(row('ours, records/s', perSecond('ours'), 0));
-  console.log(row('ours / bare', against('bare'), 2));
-  console.log(row('ours / Nest transport', against('nestTransport'), 2));
+  for (const rival of rivals) console.log(row(RIVALS[rival], of(rival), 0));
+  console.log(row('Nest transport, commit per record', of('nestCommitting'), 0));
+  for (const rival of rivals.slice(2)) {
+    console.log(row(`${RIVALS[rival]} / bare`, against(rival, 'bare'), 2));
+  }
+  console.log(row('ours / Nest, auto-commit', against('ours', 'nestTransport'), 2));
+  console.log(row('ours / Nest, commit per record', against('ours', 'nestCommitting'), 0));
 }
 
 async function slowHandlers(backlog: Backlog): Promise<void> {
@@ -64,15 +84,18 @@ async function slowHandlers(backlog: Backlog): Promise<void> {
 }
 
 const broker = await KafkaBroker.start();
+const redis = await RedisServer.start(...REDIS);
 try {
   const { brokers } = broker;
   const fast = { ...BACKLOG, brokers, topic: 'bench.fast' };
   const slow = { ...SLOW, brokers, topic: 'bench.slow' };
   await writeBacklog(fast);
   await writeBacklog(slow);
+  await writeBacklog({ ...FEW, brokers, topic: 'bench.few' });
   console.log(`Node ${process.version}, ${String(cpus().length)} × ${cpus()[0]?.model ?? '?'}`);
   await backlogRatios(fast);
   await slowHandlers(slow);
 } finally {
+  await redis.stop();
   await broker.stop();
 }

@@ -3,14 +3,28 @@ import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { EventPattern, Payload, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import {
+  Ctx,
+  EventPattern,
+  KafkaContext,
+  Payload,
+  Transport,
+  type MicroserviceOptions,
+} from '@nestjs/microservices';
+import { Type } from 'class-transformer';
+import { IsInt, IsString, ValidateNested } from 'class-validator';
+import { Redis } from 'ioredis';
 import kafkajs from 'kafkajs';
 import {
   defineEvent,
+  DomainEvent,
   EventHandler,
   KafkaEventsModule,
+  type EventSource,
+  type IdempotencyStore,
   type StandardSchema,
 } from 'nestjs-kafka-events';
+import { RedisIdempotencyStore } from 'nestjs-kafka-events/redis';
 
 const { Kafka, logLevel } = kafkajs;
 
@@ -28,6 +42,8 @@ export interface Task {
   /** How long a handler takes; 0 for one that returns at once. */
   readonly workMs: number;
   readonly concurrency: number;
+  /** Where the idempotency store is that is not in memory. */
+  readonly redis: { readonly host: string; readonly port: number };
 }
 
 /** Counts records; the time runs from the first to the last. */
@@ -88,7 +104,33 @@ async function nestTransport(task: Task, watch: StopWatch): Promise<void> {
       watch.count(order as Order);
     }
   }
-  @Module({ controllers: [Orders] })
+  await listen(task, Orders);
+}
+
+/** The same with a commit for each record, as its documentation does it by hand. */
+async function nestCommitting(task: Task, watch: StopWatch): Promise<void> {
+  @Controller()
+  class Orders {
+    @EventPattern(task.topic)
+    async take(@Payload() order: object, @Ctx() context: unknown): Promise<void> {
+      if (!(context instanceof KafkaContext)) throw new TypeError('not from Kafka');
+      watch.begin();
+      const { offset } = context.getMessage();
+      const [topic, partition] = [context.getTopic(), context.getPartition()];
+      const next = String(BigInt(offset) + 1n);
+      await context.getConsumer().commitOffsets([{ topic, partition, offset: next }]);
+      watch.count(order as Order);
+    }
+  }
+  await listen(task, Orders, { autoCommit: false });
+}
+
+async function listen(
+  task: Task,
+  controller: new () => object,
+  runOptions: { readonly autoCommit?: boolean } = {},
+): Promise<void> {
+  @Module({ controllers: [controller] })
   class App {}
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(App, {
     logger: false,
@@ -97,6 +139,7 @@ async function nestTransport(task: Task, watch: StopWatch): Promise<void> {
       client: { brokers: [...task.brokers] },
       consumer: { groupId: task.groupId },
       subscribe: { fromBeginning: true },
+      run: runOptions,
     },
   });
   await app.listen();
@@ -104,27 +147,34 @@ async function nestTransport(task: Task, watch: StopWatch): Promise<void> {
 
 /** Us: memory store, dedup on, a contract that checks nothing. */
 async function ours(task: Task, watch: StopWatch): Promise<void> {
-  const unchecked: StandardSchema<Order> = {
-    '~standard': {
-      version: 1,
-      vendor: 'bench',
-      validate: (value) => ({ value: value as Order }),
-    },
-  };
-  const BenchOrder = defineEvent({
-    type: 'bench.order',
-    version: 1,
-    topic: task.topic,
-    key: 'orderId',
-    schema: unchecked,
-  });
+  await consume(task, watch, uncheckedOrder(task.topic), 'memory');
+}
+
+/** Us with a contract of class-validator. */
+async function oursValidating(task: Task, watch: StopWatch): Promise<void> {
+  await consume(task, watch, validatedOrder(task.topic), 'memory');
+}
+
+/** Us with claims in Redis. */
+async function oursOnRedis(task: Task, watch: StopWatch): Promise<void> {
+  const client = new Redis({ ...task.redis, lazyConnect: true });
+  const store = new RedisIdempotencyStore({ client });
+  await consume(task, watch, uncheckedOrder(task.topic), store);
+}
+
+async function consume(
+  task: Task,
+  watch: StopWatch,
+  source: EventSource,
+  store: IdempotencyStore | 'memory',
+): Promise<void> {
   @Injectable()
   class Orders {
-    @EventHandler(BenchOrder, { concurrency: task.concurrency })
-    async take(order: Order): Promise<void> {
+    @EventHandler([source], { concurrency: task.concurrency })
+    async take(@Payload() order: unknown): Promise<void> {
       watch.begin();
       if (task.workMs > 0) await delay(task.workMs);
-      watch.count(order);
+      watch.count(order as Order);
     }
   }
   @Module({
@@ -133,7 +183,7 @@ async function ours(task: Task, watch: StopWatch): Promise<void> {
         clientId: 'bench',
         brokers: task.brokers,
         consumer: { groupId: task.groupId },
-        idempotency: { store: 'memory' },
+        idempotency: { store },
       }),
     ],
     providers: [Orders],
@@ -142,7 +192,40 @@ async function ours(task: Task, watch: StopWatch): Promise<void> {
   await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
 }
 
-const CONTENDERS = { bare, nestTransport, ours };
+function uncheckedOrder(topic: string): EventSource {
+  const schema: StandardSchema<Order> = {
+    '~standard': {
+      version: 1,
+      vendor: 'bench',
+      validate: (value) => ({ value: value as Order }),
+    },
+  };
+  return defineEvent({ type: 'bench.order', version: 1, topic, key: 'orderId', schema });
+}
+
+function validatedOrder(topic: string): EventSource {
+  class Line {
+    @IsString() sku!: string;
+    @IsInt() quantity!: number;
+  }
+  @DomainEvent({ type: 'bench.order', version: 1, topic, key: 'orderId' })
+  class ValidatedOrder {
+    @IsString() orderId!: string;
+    @IsString() customer!: string;
+    @IsInt() totalCents!: number;
+    @ValidateNested({ each: true }) @Type(() => Line) lines!: Line[];
+  }
+  return ValidatedOrder;
+}
+
+const CONTENDERS = {
+  bare,
+  nestTransport,
+  nestCommitting,
+  ours,
+  oursValidating,
+  oursOnRedis,
+};
 export type Contender = keyof typeof CONTENDERS;
 
 const [name = '', task = '{}'] = process.argv.slice(2);
