@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../../contracts/clock.js';
-import type { SaslMechanism } from './sasl/sasl-settings.js';
+import { SASL_MECHANISMS, type SaslMechanism } from './sasl/sasl-settings.js';
 import type { ListenerSettings } from './server/listener-settings.js';
 import type { ClusterOptions } from './state/cluster.js';
 
@@ -70,29 +70,50 @@ export interface EmbeddedKafkaSettings {
 export function resolveEmbeddedKafkaOptions(options: EmbeddedKafkaOptions): EmbeddedKafkaSettings {
   const { brokers = 1, ports = [], maxRequestBytes = 100 * MIB } = options;
   const [first = { name: 'plain' }, ...others] = options.listeners ?? [];
-  const listeners = [first, ...others];
-  if (!Number.isInteger(brokers) || brokers < 1) throw new RangeError('brokers: at least 1');
-  if (ports.length > brokers) throw new RangeError('ports: more of them than brokers');
-  if (new Set(listeners.map(({ name }) => name)).size < listeners.length) {
-    throw new RangeError('listeners: two of them have the same name');
+  const cluster = {
+    brokers,
+    clock: options.clock ?? systemClock,
+    defaultPartitions: options.defaultPartitions ?? 1,
+    autoCreateTopics: options.autoCreateTopics ?? false,
+    groupInitialRebalanceDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
+    groupMinSessionTimeoutMs: options.groupMinSessionTimeoutMs ?? 100,
+    groupMaxSessionTimeoutMs: options.groupMaxSessionTimeoutMs ?? 30 * MINUTE,
+  };
+  checkInteger('brokers', brokers, 1);
+  checkInteger('defaultPartitions', cluster.defaultPartitions, 1);
+  checkInteger('groupInitialRebalanceDelayMs', cluster.groupInitialRebalanceDelayMs, 0);
+  checkInteger('groupMinSessionTimeoutMs', cluster.groupMinSessionTimeoutMs, 1);
+  checkInteger('groupMaxSessionTimeoutMs', cluster.groupMaxSessionTimeoutMs, 1);
+  checkInteger('maxRequestBytes', maxRequestBytes, 1);
+  for (const { topic, partitions = 1 } of options.topics ?? []) {
+    checkInteger(`topics: partitions of ${topic}`, partitions, 1);
   }
+  if (ports.length > brokers) throw new RangeError('ports: more of them than brokers');
   return {
-    cluster: {
-      brokers,
-      clock: options.clock ?? systemClock,
-      defaultPartitions: options.defaultPartitions ?? 1,
-      autoCreateTopics: options.autoCreateTopics ?? false,
-      groupInitialRebalanceDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
-      groupMinSessionTimeoutMs: options.groupMinSessionTimeoutMs ?? 100,
-      groupMaxSessionTimeoutMs: options.groupMaxSessionTimeoutMs ?? 30 * MINUTE,
-    },
+    cluster,
     ports,
     topics: options.topics ?? [],
-    listeners: [listenerSettings(first), ...others.map(listenerSettings)],
+    listeners: uniquelyNamed([listenerSettings(first), ...others.map(listenerSettings)]),
     maxRequestBytes,
   };
 }
 
+function checkInteger(option: string, value: number, min: number): void {
+  if (Number.isInteger(value) && value >= min) return;
+  throw new RangeError(`${option}: must be an integer from ${String(min)}, got ${String(value)}`);
+}
+
+function uniquelyNamed<Listeners extends readonly ListenerSettings[]>(listeners: Listeners) {
+  const names = new Set(listeners.map(({ name }) => name));
+  if (names.size < listeners.length) throw new RangeError('listeners: two have the same name');
+  return listeners;
+}
+
 function listenerSettings({ name, tls, sasl }: EmbeddedListener): ListenerSettings {
+  for (const mechanism of sasl?.mechanisms ?? []) {
+    if (SASL_MECHANISMS.includes(mechanism)) continue;
+    const known = SASL_MECHANISMS.join(', ');
+    throw new RangeError(`listeners: ${name} offers ${mechanism}, which is none of ${known}`);
+  }
   return { name, tls: tls ?? null, sasl: sasl ?? null };
 }

@@ -12,15 +12,15 @@ import {
   type PartitionFaultOptions,
   type TopicPartition,
 } from './faults/partition-faults.js';
-import type { RequestName } from './requests/request-table.js';
+import { isRequestName, type RequestName } from './requests/request-table.js';
 import { BrokerServer } from './server/broker-server.js';
 import { RequestDispatcher } from './server/request-dispatcher.js';
 import { RequestLog, type LoggedRequest, type LoggedRequestOf } from './server/request-log.js';
-import { Cluster } from './state/cluster.js';
+import { Cluster, type BrokerNode } from './state/cluster.js';
 import type { GroupDescription } from './state/consumer-group.js';
 import { StoppableClock } from './state/stoppable-clock.js';
 import { checkTopicConfigs } from './state/topic-configs.js';
-import type { KafkaErrorName } from './wire/kafka-error.js';
+import { KafkaProtocolError, type KafkaErrorName } from './wire/kafka-error.js';
 
 /**
  * A Kafka for tests, demos and development: brokers in this process that speak Kafka's protocol
@@ -36,6 +36,7 @@ export class EmbeddedKafka implements AsyncDisposable {
   readonly #servers: readonly BrokerServer[];
   readonly #faults = new Faults();
   readonly #log = new RequestLog();
+  #stopped = false;
 
   private constructor(private readonly settings: EmbeddedKafkaSettings) {
     this.#clock = new StoppableClock(settings.cluster.clock);
@@ -69,6 +70,7 @@ export class EmbeddedKafka implements AsyncDisposable {
 
   /** Closes all ports, connections and timers; it may be called again. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#clock.stop();
     this.#cluster.groups.close();
     await Promise.all(this.#servers.map((server) => server.stop()));
@@ -131,12 +133,14 @@ export class EmbeddedKafka implements AsyncDisposable {
    * Decides about requests of that name before the broker does: the next one, or as `options` say.
    *
    * @example kafka.on('OffsetCommit', (request, control) => control.fail('REBALANCE_IN_PROGRESS'));
+   * @throws RangeError for a name that is no request's.
    */
   on<Name extends RequestName>(
     name: Name,
     handler: FaultHandler<Name>,
     options?: FaultOptions<Name>,
   ): Fault {
+    if (!isRequestName(name)) throw new RangeError(`there is no request ${String(name)}`);
     return this.#faults.arm(name, handler, options);
   }
 
@@ -171,46 +175,67 @@ export class EmbeddedKafka implements AsyncDisposable {
    * @throws KafkaProtocolError for no such group or member.
    */
   expireMember(groupId: string, memberId?: string): void {
-    const { groups } = this.#cluster;
-    const members = this.group(groupId)?.members.map((member) => member.memberId) ?? [];
+    const group = this.group(groupId);
+    if (group === undefined) throw new KafkaProtocolError('GROUP_ID_NOT_FOUND', groupId);
+    const members = group.members.map((member) => member.memberId);
     for (const id of memberId === undefined ? members : [memberId]) {
-      groups.expireMember(groupId, id);
+      this.#cluster.groups.expireMember(groupId, id);
     }
   }
 
-  /** Gives a partition another leader; clients of the old one are told so. */
+  /**
+   * Gives a partition another leader; clients of the old one are told so.
+   *
+   * @throws RangeError for a broker that is down, KafkaProtocolError for no such partition.
+   */
   moveLeader(topic: string, partition: number, nodeId: number): void {
-    this.#checkNode(nodeId);
+    this.#checkUp(nodeId);
     this.#cluster.topic(topic).partition(partition).moveTo(nodeId);
   }
 
-  /** Gives a group another coordinator; members of the old one are told so. */
+  /**
+   * Gives a group another coordinator; members of the old one are told so.
+   *
+   * @throws RangeError for a broker that is down.
+   */
   moveCoordinator(groupId: string, nodeId: number): void {
-    this.#checkNode(nodeId);
+    this.#checkUp(nodeId);
     this.#cluster.moveCoordinator('group', groupId, nodeId);
   }
 
   /** Takes a broker down: its connections end, the others lead and coordinate in its place. */
   async stopBroker(nodeId: number): Promise<void> {
-    const server = this.#checkNode(nodeId);
+    const { server } = this.#broker(nodeId);
     this.#cluster.brokerDown(nodeId);
     await server.stop();
   }
 
-  /** Brings a broker back, on its old ports and with its log. */
+  /**
+   * Brings a broker back, on its old ports and with its log; one that is up is left alone.
+   *
+   * @throws Error after `stop`.
+   */
   async startBroker(nodeId: number): Promise<void> {
-    await this.#checkNode(nodeId).start();
+    const { server, node } = this.#broker(nodeId);
+    if (this.#stopped) throw new Error('this Kafka was stopped: start another');
+    if (node.online) return;
+    await server.start();
     this.#cluster.brokerUp(nodeId);
   }
 
   /** Loses the records of a partition from that offset on, as after an unclean election. */
   truncate(topic: string, partition: number, offset: bigint | number): void {
+    if (offset < 0) throw new RangeError(`there is no offset ${String(offset)}`);
     this.#cluster.topic(topic).partition(partition).log.truncateTo(BigInt(offset));
   }
 
-  #checkNode(nodeId: number): BrokerServer {
-    const server = this.#servers[nodeId];
-    if (server === undefined) throw new RangeError(`there is no broker ${String(nodeId)}`);
-    return server;
+  #broker(nodeId: number): { readonly server: BrokerServer; readonly node: BrokerNode } {
+    const [server, node] = [this.#servers[nodeId], this.#cluster.nodes[nodeId]];
+    if (server !== undefined && node !== undefined) return { server, node };
+    throw new RangeError(`there is no broker ${String(nodeId)}`);
+  }
+
+  #checkUp(nodeId: number): void {
+    if (!this.#broker(nodeId).node.online) throw new RangeError(`broker ${String(nodeId)} is down`);
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { EmbeddedKafka } from '../../../lib/testing/embedded-kafka/embedded-kafka.js';
+import { EmbeddedKafka, type EmbeddedKafkaOptions } from '../../../lib/testing/index.js';
 import { kafkaJs, startEmbeddedKafka } from '../../support/embedded-kafka.js';
 import { eventually } from '../../support/eventually.js';
 
@@ -59,16 +59,55 @@ describe('EmbeddedKafka.start and stop', () => {
     });
   });
 
-  it('refuses options that fit nothing', async () => {
-    await expect(EmbeddedKafka.start({ brokers: 0 })).rejects.toThrow(RangeError);
-    await expect(EmbeddedKafka.start({ ports: [1, 2] })).rejects.toThrow(RangeError);
-    const twice = { listeners: [{ name: 'a' }, { name: 'a' }] };
-    await expect(EmbeddedKafka.start(twice)).rejects.toThrow(RangeError);
-    const kafka = await startEmbeddedKafka();
-    expect(() => kafka.brokersOf('other')).toThrow(RangeError);
+  it.each<[EmbeddedKafkaOptions, string]>([
+    [{ brokers: 0 }, 'brokers: must be an integer from 1, got 0'],
+    [{ ports: [1, 2] }, 'ports: more of them than brokers'],
+    [{ defaultPartitions: Number.NaN }, 'defaultPartitions: must be an integer from 1, got NaN'],
+    [{ topics: [{ topic: 'a', partitions: 1.5 }] }, 'topics: partitions of a: must be an integer'],
+    [{ maxRequestBytes: 0 }, 'maxRequestBytes: must be'],
+    [{ groupMinSessionTimeoutMs: -1 }, 'groupMinSessionTimeoutMs: must be'],
+    [{ listeners: [{ name: 'a' }, { name: 'a' }] }, 'listeners: two have the same name'],
+    [{ listeners: [{ name: 'a', tls: { key: 'no', cert: 'PEM' } }] }, 'listeners: a has a tls.key'],
+    [
+      { listeners: [{ name: 'a', sasl: { mechanisms: ['GSSAPI' as 'PLAIN'], users: {} } }] },
+      'listeners: a offers GSSAPI, which is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512',
+    ],
+  ])('refuses %j', async (options, problem) => {
+    const starting = EmbeddedKafka.start(options);
+    await expect(starting).rejects.toThrow(problem);
+    await expect(starting).rejects.toThrow(RangeError);
+  });
+
+  it('refuses what fits nothing, by name', async () => {
+    const kafka = await startEmbeddedKafka({ brokers: 2, topics: [{ topic: 'a' }] });
+    await kafka.stopBroker(1);
+    expect(() => kafka.brokersOf('other')).toThrow('there is no listener other');
     expect(() => {
-      kafka.createTopic({ topic: 'a', configs: { 'retention.ms': 'soon' } });
+      kafka.createTopic({ topic: 'b', configs: { 'retention.ms': 'soon' } });
     }).toThrow('INVALID_CONFIG');
+    expect(() => {
+      kafka.moveLeader('a', 0, 1);
+    }).toThrow('broker 1 is down');
+    expect(() => {
+      kafka.moveCoordinator('g', 2);
+    }).toThrow('there is no broker 2');
+    expect(() => {
+      kafka.expireMember('g');
+    }).toThrow('GROUP_ID_NOT_FOUND');
+    expect(() => {
+      kafka.truncate('a', 0, -1);
+    }).toThrow('there is no offset -1');
+    expect(() => kafka.on('Comit' as 'OffsetCommit', (_, { pass }) => pass())).toThrow(
+      'there is no request Comit',
+    );
+  });
+
+  it('leaves a broker alone that is up, and starts none once it is stopped', async () => {
+    const kafka = await startEmbeddedKafka();
+    await kafka.startBroker(0);
+    await kafka.stop();
+    await expect(kafka.startBroker(0)).rejects.toThrow('was stopped');
+    await kafka.stop();
   });
 });
 

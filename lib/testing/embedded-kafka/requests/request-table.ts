@@ -63,6 +63,11 @@ export const REQUESTS = { ...OTHERS, ApiVersions: apiVersions(Object.values(OTHE
 
 export type RequestName = keyof typeof REQUESTS;
 
+/** Callers without types may name what there is not. */
+export function isRequestName(name: string): name is RequestName {
+  return Object.hasOwn(REQUESTS, name);
+}
+
 /** What a request of that name asks. */
 export type RequestOf<Name extends RequestName> = ReturnType<(typeof REQUESTS)[Name]['read']>;
 

@@ -3,7 +3,9 @@ import { PlainExchange } from './plain-exchange.js';
 import type { SaslExchange } from './sasl-exchange.js';
 import { ScramExchange } from './scram-exchange.js';
 
-export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
 
 /** How clients of a listener prove who they are. */
 export interface SaslSettings {

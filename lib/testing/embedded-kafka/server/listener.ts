@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Endpoint } from '../state/cluster.js';
 import { Connection, type Reply } from './connection.js';
 import type { ListenerSettings } from './listener-settings.js';
@@ -69,9 +69,9 @@ export class Listener {
   }
 
   #createServerFor(accept: (socket: Socket) => void): Server {
-    const { tls } = this.options.settings;
+    const { name, tls } = this.options.settings;
     if (tls === null) return createServer(accept);
-    const server = createTlsServer({ key: tls.key, cert: tls.cert }, accept);
+    const server = tlsServer(name, { key: tls.key, cert: tls.cert }, accept);
     // A client that speaks no TLS is hung up on.
     server.on('tlsClientError', (_error, socket) => {
       socket.destroy();
@@ -83,4 +83,16 @@ export class Listener {
 function portOf(address: AddressInfo | string | null): number {
   if (address === null || typeof address === 'string') throw new Error('the port is not open');
   return address.port;
+}
+
+function tlsServer(
+  name: string,
+  pem: { readonly key: string; readonly cert: string },
+  accept: (socket: Socket) => void,
+): TlsServer {
+  try {
+    return createTlsServer(pem, accept);
+  } catch (cause) {
+    throw new RangeError(`listeners: ${name} has a tls.key or tls.cert that is no PEM`, { cause });
+  }
 }
