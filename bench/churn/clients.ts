@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { eventually } from '../../test/support/eventually.js';
 import { seededRandom } from '../../test/support/seeded-random.js';
+import { Auditor } from './auditor.js';
 import { Ledger } from './ledger.js';
 import { Reader, visit } from './readers.js';
 import { AUDITOR, GROUPS, TOPICS } from './scene.js';
@@ -89,13 +90,13 @@ async function endsInTime(life: Promise<void>): Promise<boolean> {
   }
 }
 
-async function audit(): Promise<Reader> {
+async function audit(): Promise<Auditor> {
   tally.expectReads(AUDITOR);
   const onRead = (id: number) => {
     tally.hasRead(AUDITOR);
     ledger.read(id);
   };
-  return await Reader.join({ kafka: newKafka(), groupId: AUDITOR, topics, onRead });
+  return await Auditor.join({ brokers: brokers.split(','), topics, onRead });
 }
 
 /** Writes to every partition, when all trouble is over; each group has to get that. */
