@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -10,6 +10,7 @@ import { beforeAll, expect, it } from '@jest/globals';
 import { onCleanup } from '../support/cleanup.js';
 import { eventually } from '../support/eventually.js';
 import { codeBlocksOf } from '../support/markdown-code.js';
+import { packInto } from '../support/packed-package.js';
 import { describeRealKafka, startPrivateBroker } from '../support/real-kafka.js';
 
 const run = promisify(execFile);
@@ -105,19 +106,6 @@ describeRealKafka('a newcomer who follows the README', () => {
     expect(written).toMatch(/Tests\s+5 passed/);
   }, 60_000);
 });
-
-/** Builds the package and packs it as `npm publish` would; answers the file. */
-async function packInto(directory: string): Promise<string> {
-  const staging = join(directory, 'package');
-  await mkdir(staging);
-  for (const file of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
-    await cp(join(PROJECT, file), join(staging, file));
-  }
-  const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
-  const build = ['-p', 'tsconfig.build.json', '--outDir', join(staging, 'dist')];
-  await run(process.execPath, [tsc, ...build], { cwd: PROJECT });
-  return join(staging, (await shell('npm pack --silent', staging)).trim());
-}
 
 /** Runs commands as typed; answers what they wrote. */
 async function shell(commands: string, cwd: string): Promise<string> {
