@@ -16,6 +16,7 @@ const run = promisify(execFile);
 const PROJECT = resolve(import.meta.dirname, '../..');
 const readme = await readFile(join(PROJECT, 'README.md'), 'utf8');
 const testing = await readFile(join(PROJECT, 'docs/testing.md'), 'utf8');
+const faq = await readFile(join(PROJECT, 'docs/faq.md'), 'utf8');
 const map = await readFile(join(PROJECT, 'lib/README.md'), 'utf8');
 
 describe('the README', () => {
@@ -74,6 +75,7 @@ describe.each([
   ['README.md', readme],
   ['lib/README.md', map],
   ['docs/testing.md', testing],
+  ['docs/faq.md', faq],
 ])('%s', (file, text) => {
   it('links to what exists', async () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
