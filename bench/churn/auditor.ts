@@ -45,9 +45,13 @@ function hooksFor(consumer: ConsumerDriver, onRead: (id: number) => void): Consu
     onRevoking: () => Promise.resolve(),
     onAssigned: () => undefined,
     onLost: () => undefined,
-    onState: () => undefined,
+    onState: (state, cause) => {
+      if (cause !== undefined) console.log(`auditor ${state}: ${cause.message}`);
+    },
     onMembers: () => undefined,
-    onOffsetOutOfRange: () => undefined,
+    onOffsetOutOfRange: ({ topic, partition }) => {
+      console.log(`auditor: ${topic}[${String(partition)}] is out of range`);
+    },
     onFetchFailed: () => undefined,
   };
 }

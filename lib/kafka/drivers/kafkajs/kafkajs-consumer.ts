@@ -13,10 +13,11 @@ import { ConsumerSession, type ConsumerClient, type SessionOwner } from './consu
 import { createKafkaJsClient, retryOptions } from './kafkajs-client.js';
 import { isCoordinationPending } from './kafkajs-errors.js';
 import { PartitionOwnership, type OwnershipChange } from './partition-ownership.js';
+import { isHopeful, restartDelayMs } from './restart-delay.js';
 
 const FIRST_JOIN_DELAYS_MS = [100, 200, 400, 800, 1600];
-const FIRST_RESTART_MS = 1000;
-const LAST_RESTART_MS = 30_000;
+/** A session that lasted this long was a good one: the next delay is the first again. */
+const GOOD_SESSION_MS = 10_000;
 
 /**
  * A group member on kafkajs that does not give up: a session that ends is followed by another, with
@@ -190,21 +191,22 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
 
   private restartAfter(error: DriverError): void {
     if (this.stopped) return;
-    const hopeful = error.kind === 'retryable' || error.kind === 'fenced';
     this.tell('onState', (hooks) => {
-      hooks.onState(hopeful ? 'restarting' : 'failed', error);
+      hooks.onState(isHopeful(error) ? 'restarting' : 'failed', error);
     });
-    if (performance.now() - this.openedAt > LAST_RESTART_MS) this.restarts = 0;
-    const delayMs = Math.min(FIRST_RESTART_MS * 2 ** this.restarts++, LAST_RESTART_MS);
-    this.restart = setTimeout(() => {
-      this.openSession().catch((thrown: unknown) => {
-        this.restartAfter(
-          thrown instanceof DriverError
-            ? thrown
-            : new DriverError('retryable', toError(thrown).message),
-        );
-      });
-    }, delayMs);
+    if (performance.now() - this.openedAt > GOOD_SESSION_MS) this.restarts = 0;
+    this.restart = setTimeout(
+      () => {
+        this.openSession().catch((thrown: unknown) => {
+          this.restartAfter(
+            thrown instanceof DriverError
+              ? thrown
+              : new DriverError('retryable', toError(thrown).message),
+          );
+        });
+      },
+      restartDelayMs(error, this.restarts++),
+    );
   }
 
   /** Losses before gains: a partition may be in both, under another epoch. */
