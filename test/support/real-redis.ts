@@ -15,8 +15,11 @@ export async function startRedis(...settings: string[]): Promise<RedisServer> {
 }
 
 /** A client of the test's own, not connected yet; closed after the test or file. */
-export function redisClient({ address }: RedisServer): Redis {
-  const client = new Redis({ ...address, lazyConnect: true });
+export function redisClient(
+  { address }: RedisServer,
+  options: { readonly password?: string } = {},
+): Redis {
+  const client = new Redis({ ...address, ...options, lazyConnect: true });
   client.on('error', () => undefined);
   onCleanup(() => {
     client.disconnect();
@@ -30,7 +33,7 @@ export async function startRedisCluster(): Promise<readonly RedisServer[]> {
   for (let i = 0; i < 3; i++) servers.push(await startRedis('--cluster-enabled', 'yes'));
   const addresses = servers.map(({ address: { host, port } }) => `${host}:${String(port)}`);
   await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
-  for (const client of servers.map(redisClient)) {
+  for (const client of servers.map((server) => redisClient(server))) {
     await eventually(async () => (await client.cluster('INFO')).includes('cluster_state:ok'), {
       message: 'a node that knows the whole cluster',
     });

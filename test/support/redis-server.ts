@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { eventually } from './eventually.js';
 import { freePorts } from './free-ports.js';
 import { killWhenOrphaned } from './kill-when-orphaned.js';
@@ -89,15 +89,16 @@ export class RedisServer {
     return pid;
   }
 
+  /** A refusal is an answer, too: there may be a password. */
   async #answers(): Promise<boolean> {
-    const client = new Redis({ ...this.address, lazyConnect: true, retryStrategy: null });
-    client.on('error', () => undefined);
+    const socket = connect(this.address);
     try {
-      await client.connect();
-      await client.ping();
-      return true;
+      await once(socket, 'connect');
+      socket.write('PING\r\n');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      return /^(\+PONG|-NOAUTH)/.test(answer.toString());
     } finally {
-      client.disconnect();
+      socket.destroy();
     }
   }
 }

@@ -97,7 +97,8 @@ export class RedisConnection {
 
   #unavailable(thrown: unknown): StoreUnavailableError {
     const cause = this.#problem ?? toError(thrown);
-    return new StoreUnavailableError(`Redis does not answer: ${cause.message}`, { cause: thrown });
+    const message = `Redis does not answer: ${cause.message}`;
+    return new StoreUnavailableError(message, { cause: withoutCommand(cause) });
   }
 }
 
@@ -126,4 +127,9 @@ function dedicated(client: Redis | Cluster, commandTimeout: number): Redis | Clu
 
 function isUnknownScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
+
+/** ioredis hangs the command on its errors: keys by the hundred, and for a refused login the password. */
+function withoutCommand({ name, message, stack }: Error): Error {
+  return Object.assign(new Error(message), { name, stack });
 }
