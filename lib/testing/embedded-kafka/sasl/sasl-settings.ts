@@ -3,9 +3,13 @@ import { PlainExchange } from './plain-exchange.js';
 import type { SaslExchange } from './sasl-exchange.js';
 import { ScramExchange } from './scram-exchange.js';
 
-export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
 
-export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+export const SASL_MECHANISMS: readonly SaslMechanism[] = [
+  'PLAIN',
+  'SCRAM-SHA-256',
+  'SCRAM-SHA-512',
+];
 
 /** How clients of a listener prove who they are. */
 export interface SaslSettings {
