@@ -1,4 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
+import type { EventContract } from '../contracts/event-contract.js';
 import { DeadLetterWriter, type RecordSender } from '../failure/dead-letter-writer.js';
 import { Claims } from '../idempotency/claims.js';
 import type { KafkaDriver } from '../kafka/driver.js';
@@ -10,7 +11,7 @@ import { ClaimStep } from './claim-step.js';
 import { DeadLetterStep } from './dead-letter-step.js';
 import { Dispatcher } from './dispatcher.js';
 import type { BoundHandler } from './event-handler.js';
-import { TopicRoutes, type Route } from './event-router.js';
+import { TopicRoutes } from './event-router.js';
 import { GroupConsumer, type ConsumedTopic } from './group-consumer.js';
 import { HandleStep } from './handle-step.js';
 import { HandlerRuntime } from './handler-runtime.js';
@@ -97,9 +98,10 @@ function buildPipeline(
   const { onStoreError } = idempotency;
   const groupSlots = Number.isFinite(maxConcurrency) ? new Semaphore(maxConcurrency) : null;
   const writer = new DeadLetterWriter(deadLetter, sendDeadLetter);
+  const claim = new ClaimStep({ groupId, onStoreError, leaseMs }, claims, signals, clock);
   const steps = {
-    claim: new ClaimStep({ groupId, onStoreError, leaseMs }, claims, signals, clock),
-    handle: new HandleStep(groupSlots, running, sink, signals, clock),
+    claim,
+    handle: new HandleStep(groupSlots, running, claim, sink, signals, clock),
     deadLetter: new DeadLetterStep(groupId, writer, signals, clock),
   };
   return new RecordPipeline({ groupId, missingId }, steps, signals, clock, random);
@@ -110,28 +112,32 @@ function consumedTopics(
   runtimes: readonly HandlerRuntime[],
   topicName: (topic: string) => string,
 ): ReadonlyMap<string, ConsumedTopic> {
-  const byTopic = new Map<
-    string,
-    Map<string, { contract: Route['contract']; handlers: HandlerRuntime[] }>
-  >();
+  const byTopic = new Map<string, TopicHandlers>();
+  const at = (topic: string): TopicHandlers => {
+    const known = byTopic.get(topic) ?? { byType: new Map(), wholeTopic: [] };
+    byTopic.set(topic, known);
+    return known;
+  };
   for (const runtime of runtimes) {
-    for (const contract of runtime.handler.contracts) {
-      const topic = topicName(contract.topic);
-      const byType =
-        byTopic.get(topic) ??
-        new Map<string, { contract: Route['contract']; handlers: HandlerRuntime[] }>();
-      byTopic.set(topic, byType);
+    const { contracts, wholeTopic } = runtime.handler;
+    if (wholeTopic !== undefined) at(wholeTopic.topic).wholeTopic.push(runtime);
+    for (const contract of contracts) {
+      const { byType } = at(topicName(contract.topic));
       const route = byType.get(contract.eventType) ?? { contract, handlers: [] };
       byType.set(contract.eventType, route);
       route.handlers.push(runtime);
     }
   }
   return new Map(
-    [...byTopic].map(([topic, byType]) => {
-      const routes: Route[] = [...byType.values()];
-      const [first] = routes.flatMap(({ handlers }) => handlers);
-      const ordering = first?.handler.settings.ordering ?? 'key';
-      return [topic, { routes: new TopicRoutes(routes), ordering }];
+    [...byTopic].map(([topic, { byType, wholeTopic }]) => {
+      const routes = new TopicRoutes([...byType.values()], wholeTopic);
+      const [first] = routes.routes.flatMap(({ handlers }) => handlers);
+      return [topic, { routes, ordering: first?.handler.settings.ordering ?? 'key' }];
     }),
   );
+}
+
+interface TopicHandlers {
+  readonly byType: Map<string, { contract: EventContract; handlers: HandlerRuntime[] }>;
+  readonly wholeTopic: HandlerRuntime[];
 }

@@ -2,7 +2,9 @@
 export type EventDecision =
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'retry'; readonly delayMs: number | null }
-  | { readonly kind: 'dead-letter'; readonly message: string };
+  | { readonly kind: 'dead-letter'; readonly message: string }
+  /** Retry with the handler's backoff for as long as it fails. */
+  | { readonly kind: 'keep-trying' };
 
 /**
  * The only return value by which an exception filter changes a failure's fate.
@@ -29,5 +31,10 @@ export class EventOutcome {
   /** Dead-letter the record now, reason `handler-requested`, with this message. */
   static deadLetter(message: string): EventOutcome {
     return new EventOutcome({ kind: 'dead-letter', message });
+  }
+
+  /** @internal For failures that nobody asked to have dead-lettered. */
+  static keepTrying(): EventOutcome {
+    return new EventOutcome({ kind: 'keep-trying' });
   }
 }

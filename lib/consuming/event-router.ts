@@ -3,10 +3,19 @@ import type { EventEnvelope } from '../contracts/event-envelope.js';
 import { toError } from '../kafka-events.errors.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 
-/** One event type of one topic, with the handlers of one group that take it. */
+/**
+ * One event type of one topic, with the handlers of one group that take it, those of the whole topic
+ * included.
+ */
 export interface Route {
-  readonly contract: EventContract;
+  /** Null for what is left to the handlers of the whole topic. */
+  readonly contract: EventContract | null;
   readonly handlers: readonly HandlerRuntime[];
+}
+
+/** A route of an event that somebody declared. */
+export interface EventRoute extends Route {
+  readonly contract: EventContract;
 }
 
 /** Where a record goes. */
@@ -20,22 +29,35 @@ const NOT_OURS: Routing = { kind: 'not-ours' };
 
 /** The routes of one physical topic in one consumer group. */
 export class TopicRoutes {
-  readonly #byEventType = new Map<string, Routing & { kind: 'ours' }>();
+  readonly #byEventType = new Map<string, { readonly kind: 'ours'; readonly route: EventRoute }>();
   readonly #types = new Set<string>();
+  /** Where everything goes that no event handler takes; null where nobody takes the whole topic. */
+  readonly #rest: { readonly kind: 'ours'; readonly route: Route } | null;
 
-  constructor(routes: readonly Route[]) {
-    for (const route of routes) {
-      this.#byEventType.set(route.contract.eventType, { kind: 'ours', route });
-      this.#types.add(route.contract.type);
+  constructor(routes: readonly EventRoute[], wholeTopic: readonly HandlerRuntime[] = []) {
+    for (const { contract, handlers } of routes) {
+      const route = { contract, handlers: [...handlers, ...wholeTopic] };
+      this.#byEventType.set(contract.eventType, { kind: 'ours', route });
+      this.#types.add(contract.type);
     }
+    this.#rest =
+      wholeTopic.length === 0
+        ? null
+        : { kind: 'ours', route: { contract: null, handlers: wholeTopic } };
   }
 
   get routes(): readonly Route[] {
-    return [...this.#byEventType.values()].map(({ route }) => route);
+    const routes: Route[] = [...this.#byEventType.values()].map(({ route }) => route);
+    return this.#rest === null ? routes : [...routes, this.#rest.route];
   }
 
   /** Routes by the `event-type` header, or by the definitions where there is none. */
   routingOf(envelope: EventEnvelope): Routing {
+    const routing = this.#byEvent(envelope);
+    return routing.kind === 'ours' ? routing : (this.#rest ?? routing);
+  }
+
+  #byEvent(envelope: EventEnvelope): Routing {
     if (envelope.eventType === '') return this.#withoutType(envelope);
     const routing = this.#byEventType.get(envelope.eventType);
     if (routing !== undefined) return routing;

@@ -7,6 +7,7 @@ import {
   type FailureVerdict,
   type InvocationFault,
 } from '../failure/classify-failure.js';
+import { retryDelayMs } from '../failure/retry-policy.js';
 import {
   DeadLetterRequestedError,
   HandlerTimeoutError,
@@ -52,6 +53,8 @@ export async function judgeFailure(
       return decision;
     case 'retry':
       return withError(retryOrExhausted(failed, decision.delayMs), error);
+    case 'keep-trying':
+      return { kind: 'retry', delayMs: retryDelayMs(policy, context.attempt, failure.random) };
     case 'dead-letter': {
       const asked = new DeadLetterRequestedError(decision.message);
       return { kind: 'dead-letter', reason: 'handler-requested', error: asked };

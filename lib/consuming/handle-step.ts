@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
+import type { ClaimStep } from './claim-step.js';
 import { EventContext } from './event-context.js';
 import { HandlerCall, type CallResult, type CallSurroundings } from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
@@ -16,11 +17,12 @@ export class HandleStep {
     /** Handlers of the group running at once; null: no limit beyond their own. */
     private readonly groupSlots: Semaphore | null,
     running: RunningHandlers,
+    claims: Pick<ClaimStep, 'take'>,
     private readonly sink: EventSink,
     private readonly signals: SignalSink,
     private readonly clock: Clock,
   ) {
-    this.#around = { running, signals, clock };
+    this.#around = { running, claims, signals, clock };
   }
 
   /** Null when the partition stopped before there was a slot. */

@@ -3,6 +3,9 @@ import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { HandlerTimeoutError, toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventContext } from './event-context.js';
+import type { Claimed, ClaimStep } from './claim-step.js';
+import type { Delivery } from './delivery.js';
+import type { BoundHandler, CallControl } from './event-handler.js';
 import type { HandlerCourse } from './handler-course.js';
 import type { OwnedPartition } from './owned-partition.js';
 import { readPayload } from './read-payload.js';
@@ -25,6 +28,7 @@ const SUCCEEDED: CallResult = { kind: 'succeeded' };
 /** What all calls of a group share. */
 export interface CallSurroundings {
   readonly running: RunningHandlers;
+  readonly claims: Pick<ClaimStep, 'take'>;
   readonly signals: SignalSink;
   readonly clock: Clock;
 }
@@ -33,7 +37,7 @@ export interface CallSurroundings {
  * One call of a handler, and the wait for it: its signal is aborted after `timeoutMs`, and after
  * twice that it is given up. It is never called again here while its promise is pending.
  */
-export class HandlerCall implements RunningHandler {
+export class HandlerCall implements RunningHandler, CallControl {
   dueAt = Number.POSITIVE_INFINITY;
   previous: RunningHandler | null = null;
   next: RunningHandler | null = null;
@@ -78,20 +82,35 @@ export class HandlerCall implements RunningHandler {
 
   #invoke(): MaybePromise<unknown> {
     const { course, context } = this;
-    const { delivery, runtime } = course;
+    const { handler } = course.runtime;
     course.payload = undefined;
-    const reading = readPayload(delivery.route.contract, delivery.record.record);
+    course.turnedAway = null;
+    const reading = readFor(handler, course.delivery);
     if (!isPromise(reading)) {
       course.payload = reading;
-      return runtime.handler.invoke(reading, context);
+      return handler.invoke(reading, context, this);
     }
     return reading.then((payload) => {
       course.payload = payload;
-      const { id, timeoutMs } = runtime.handler.settings;
+      const { id, timeoutMs } = handler.settings;
       // Too late to begin: the record may be dead-lettered, or somebody else's, by now.
       if (context.ended) throw new HandlerTimeoutError(id, timeoutMs);
-      return runtime.handler.invoke(payload, context);
+      return handler.invoke(payload, context, this);
     });
+  }
+
+  claim(): MaybePromise<boolean> {
+    const { course } = this;
+    course.claims = true;
+    const taken = this.around.claims.take(course);
+    return isPromise(taken)
+      ? taken.then((claimed) => this.#claimed(claimed))
+      : this.#claimed(taken);
+  }
+
+  #claimed(taken: Claimed): boolean {
+    this.course.turnedAway = taken === 'go' ? null : taken;
+    return taken === 'go';
   }
 
   #withinTime(returned: Promise<unknown>): Promise<CallResult> {
@@ -116,4 +135,10 @@ export class HandlerCall implements RunningHandler {
   #failed(error: unknown): CallResult {
     return { kind: 'failed', error: toError(error), context: this.context };
   }
+}
+
+function readFor({ wholeTopic }: BoundHandler, { route, record }: Delivery): MaybePromise<unknown> {
+  if (wholeTopic !== undefined) return wholeTopic.read(record.record, record.partition);
+  if (route.contract === null) throw new TypeError('an event handler was given an unrouted record');
+  return readPayload(route.contract, record.record);
 }

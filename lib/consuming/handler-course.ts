@@ -1,6 +1,7 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { HeldClaim } from '../idempotency/claims.js';
 import type { HandlerRef } from '../observability/observer.js';
+import type { Claimed } from './claim-step.js';
 import type { Delivery } from './delivery.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 import type { OwnedPartition } from './owned-partition.js';
@@ -11,6 +12,10 @@ export class HandlerCourse {
   /** Failed attempts so far; a shared store also counts those before a restart. */
   attempts = 0;
   firstFailedAt: Date | null = null;
+  /** Whether claims are taken for it; handlers of whole topics say so themselves, once they run. */
+  claims: boolean;
+  /** Why the latest call did not run the handler's body; null when it did. */
+  turnedAway: Exclude<Claimed, 'go'> | null = null;
   /** Held now; the claim step's own. */
   claim: HeldClaim | null = null;
   /** Of a claim that was asked for and not answered: it may have been granted. The claim step's own. */
@@ -32,10 +37,13 @@ export class HandlerCourse {
     groupId: string,
     readonly delivery: Delivery,
     readonly runtime: HandlerRuntime,
+    /** The event's type as the handler knows it. */
+    eventType: string,
     /** Of the claim. */
     readonly key: string,
   ) {
-    const { record, envelope, route } = delivery;
+    const { record, envelope } = delivery;
+    this.claims = runtime.handler.wholeTopic === undefined;
     this.ref = {
       groupId,
       topic: record.partition.topic,
@@ -43,7 +51,7 @@ export class HandlerCourse {
       offset: record.record.offset,
       handlerId: runtime.id,
       eventId: envelope.eventId,
-      eventType: route.contract.eventType,
+      eventType,
     };
   }
 

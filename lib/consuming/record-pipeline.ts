@@ -133,12 +133,9 @@ export class RecordPipeline {
 
   async #handle(delivery: Delivery, runtime: HandlerRuntime): Promise<RecordOutcome> {
     const { partition } = delivery.record;
-    const key = this.#keys.keyOf(
-      delivery.envelope,
-      delivery.route.contract,
-      runtime.handler.settings,
-    );
-    const course = new HandlerCourse(this.options.groupId, delivery, runtime, key);
+    const eventType = eventTypeFor(delivery, runtime);
+    const key = this.#keys.keyOf(delivery.envelope, eventType, runtime.handler.settings);
+    const course = new HandlerCourse(this.options.groupId, delivery, runtime, eventType, key);
     for (;;) {
       partition.enter();
       let pass: Pass;
@@ -166,6 +163,7 @@ export class RecordPipeline {
   // Promises only where there is something to wait for: this is every record's way.
   #pass(course: HandlerCourse): MaybePromise<Pass> {
     if (!course.partition.active) return AGAIN;
+    if (!course.claims) return this.#claimed(course, 'go');
     const taken = this.steps.claim.take(course);
     return isPromise(taken)
       ? taken.then((claimed) => this.#claimed(course, claimed))
@@ -173,8 +171,7 @@ export class RecordPipeline {
   }
 
   #claimed(course: HandlerCourse, taken: Claimed): MaybePromise<Pass> {
-    if (taken === 'duplicate') return DUPLICATE;
-    if (taken !== 'go') return { kind: 'again', wait: taken.until };
+    if (taken !== 'go') return notNow(taken);
     if (course.verdict !== null) return this.#bury(course);
     if (!course.partition.active) return this.#again(course, null);
 
@@ -186,7 +183,8 @@ export class RecordPipeline {
 
   #attempted(course: HandlerCourse, result: CallResult | null): MaybePromise<Pass> {
     if (result === null) return this.#again(course, null);
-    return result.kind === 'succeeded' ? this.#complete(course) : this.#failed(course, result);
+    if (result.kind !== 'succeeded') return this.#failed(course, result);
+    return course.turnedAway === null ? this.#complete(course) : notNow(course.turnedAway);
   }
 
   #complete(course: HandlerCourse): MaybePromise<Pass> {
@@ -267,6 +265,18 @@ export class RecordPipeline {
     this.signals.emit('tombstone', recordRef(this.options.groupId, record));
     return { kind: 'settle', outcome: 'tombstone' };
   }
+}
+
+function notNow(taken: Exclude<Claimed, 'go'>): Pass {
+  return taken === 'duplicate' ? DUPLICATE : { kind: 'again', wait: taken.until };
+}
+
+/** A handler of a whole topic goes by what the record says, whoever else declares the event. */
+function eventTypeFor({ route, envelope }: Delivery, { handler }: HandlerRuntime): string {
+  const { contract } = route;
+  return contract === null || handler.wholeTopic !== undefined
+    ? envelope.eventType
+    : contract.eventType;
 }
 
 function unroutable(reason: DeadLetterReason, why: string): Opened {

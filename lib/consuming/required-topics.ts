@@ -1,7 +1,7 @@
 import { MissingTopicsError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import type { AdminDriver, TopicDescription, TopicSpec } from '../kafka/driver.js';
-import type { BoundHandler } from './event-handler.js';
+import { topicsOf, type BoundHandler } from './event-handler.js';
 
 /** What a dead-letter topic must hold beyond the largest record: its own headers. */
 const DEAD_LETTER_OVERHEAD_BYTES = 64 * 1024;
@@ -40,12 +40,9 @@ function requiredTopics(
   { topicName, deadLetter, producer }: KafkaEventsSettings,
   handlers: readonly BoundHandler[],
 ): readonly RequiredTopic[] {
-  const declared = handlers.flatMap(({ contracts }) =>
-    contracts.map(({ topic }) => topicName(topic)),
-  );
-  const sources = [...new Set(declared)];
+  const sources = new Set(handlers.flatMap((handler) => topicsOf(handler, topicName)));
   const minMessageBytes = producer.maxRecordBytes + DEAD_LETTER_OVERHEAD_BYTES;
-  return sources.flatMap((topic) => [
+  return [...sources].flatMap((topic) => [
     { topic, minMessageBytes: null },
     { topic: deadLetter.topicName(topic), minMessageBytes },
   ]);

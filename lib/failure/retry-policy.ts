@@ -26,13 +26,18 @@ export const DEFAULT_RETRY = {
   jitter: 0.5,
 } satisfies RetryPolicy;
 
+/** Keeps the delay a number however often something fails: 0 × Infinity is none. */
+const MAX_EXPONENT = 64;
+
 /**
  * The delay before the attempt that follows `failedAttempts` failures, in milliseconds.
  *
  * @param random a number in [0, 1), as `Math.random` gives.
  */
 export function retryDelayMs(policy: RetryPolicy, failedAttempts: number, random: number): number {
-  const exponential = policy.initialDelayMs * policy.factor ** Math.max(0, failedAttempts - 1);
+  const exponential =
+    policy.initialDelayMs *
+    policy.factor ** Math.min(Math.max(0, failedAttempts - 1), MAX_EXPONENT);
   const capped = Math.min(exponential, policy.maxDelayMs);
   return Math.round(capped * (1 - policy.jitter * random));
 }

@@ -3,6 +3,9 @@ import type { EventEnvelope } from '../contracts/event-envelope.js';
 /** Never part of a Kafka name, and escaped nowhere else: parts cannot run into each other. */
 const SEPARATOR = '\u0000';
 
+/** Types remembered per topic: a handler of a whole topic meets whatever is written there. */
+const MAX_TYPES = 1_000;
+
 /** What a handler's claims depend on beside the event. */
 export interface ClaimScope {
   /** The handler's oldest id. */
@@ -23,7 +26,7 @@ export class ClaimKeys {
 
   keyOf(
     envelope: EventEnvelope,
-    { eventType }: { readonly eventType: string },
+    eventType: string,
     { claimedAs, idempotency }: ClaimScope,
   ): string {
     const partition = idempotency?.scope === 'partition' ? String(envelope.partition) : '';
@@ -38,7 +41,7 @@ export class ClaimKeys {
     let prefix = byType.get(eventType);
     if (prefix === undefined) {
       prefix = [this.groupId, handlerId, eventType, topic, ''].join(SEPARATOR);
-      byType.set(eventType, prefix);
+      if (byType.size < MAX_TYPES) byType.set(eventType, prefix);
     }
     return prefix;
   }

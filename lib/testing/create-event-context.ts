@@ -62,6 +62,6 @@ export async function createEventContext<S extends EventSource>(
   const at = { topic: identity.topic, partition };
   const envelope = new EventEnvelope(at, inRecordOf(record, BigInt(offset)));
   const scope = { claimedAs: handlerId, idempotency: null };
-  const key = new ClaimKeys('test').keyOf(envelope, contract, scope);
+  const key = new ClaimKeys('test').keyOf(envelope, contract.eventType, scope);
   return new EventContext({ envelope, handlerId, key, attempt, sink: publisher });
 }

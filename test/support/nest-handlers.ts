@@ -3,7 +3,7 @@ import { ApplicationConfig, ModulesContainer, NestFactory } from '@nestjs/core';
 
 import { inRecord } from './model-kafka.js';
 import { EventContext } from '../../lib/consuming/event-context.js';
-import type { BoundHandler } from '../../lib/consuming/event-handler.js';
+import type { BoundHandler, CallControl } from '../../lib/consuming/event-handler.js';
 import { discoverHandlers, type DiscoveryScope } from '../../lib/consuming/handler-discovery.js';
 import type { EventHandlerOptions, HandlerSettings } from '../../lib/consuming/handler-options.js';
 import { EventEnvelope } from '../../lib/contracts/event-envelope.js';
@@ -72,6 +72,13 @@ export function contextFor(handlerId = 'Handler.handle'): EventContext {
   });
 }
 
+/** For handlers that leave claims to the pipeline. */
+export const NO_CONTROL: CallControl = {
+  claim: () => {
+    throw new Error('an event handler does not claim by itself');
+  },
+};
+
 /** Calls a handler as the engine does. */
 export async function call(
   handlers: FoundHandlers,
@@ -79,7 +86,7 @@ export async function call(
   payload: unknown = {},
   context = contextFor(id),
 ): Promise<unknown> {
-  return handlerOf(handlers, id).invoke(payload, context);
+  return handlerOf(handlers, id).invoke(payload, context, NO_CONTROL);
 }
 
 /** Calls a handler that must fail, and answers with its error. */

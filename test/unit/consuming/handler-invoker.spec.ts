@@ -17,6 +17,7 @@ import {
   contextFor,
   findHandlers,
   handlerOf,
+  NO_CONTROL,
 } from '../../support/nest-handlers.js';
 import { OrderCreated } from '../../support/shop-events.js';
 
@@ -159,7 +160,7 @@ describe('what a handler returns', () => {
   it('is handed over without a promise when nothing is asynchronous', async () => {
     const { invoke } = handlerOf(await handlers(), 'Handler.atOnce');
 
-    expect(invoke({}, contextFor())).toBe('done');
+    expect(invoke({}, contextFor(), NO_CONTROL)).toBe('done');
   });
 
   it('is thrown unchanged', async () => {

@@ -1,0 +1,213 @@
+import { describe, expect, it } from '@jest/globals';
+
+import type { EventContext } from '../../../lib/consuming/event-context.js';
+import type {
+  BoundHandler,
+  CallControl,
+  WholeTopic,
+} from '../../../lib/consuming/event-handler.js';
+import { EventOutcome } from '../../../lib/consuming/event-outcome.js';
+import type { HandlerSettings } from '../../../lib/consuming/handler-options.js';
+import { DEAD_LETTER_HEADERS } from '../../../lib/contracts/event-headers.js';
+import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
+import { UndecodableRecordError } from '../../../lib/kafka-events.errors.js';
+import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
+import { append, idOf, settle } from '../../support/engine-events.js';
+import { eventually } from '../../support/eventually.js';
+import { ModelPartition } from '../../support/model-kafka.js';
+
+const Created = anyEvent('order.created');
+const QUICK = { attempts: 3, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 };
+
+type Body = (payload: unknown, context: EventContext, control: CallControl) => unknown;
+
+interface WholeOptions extends Partial<HandlerSettings> {
+  readonly read?: WholeTopic['read'];
+  readonly filter?: BoundHandler['filter'];
+}
+
+/** A handler of all of `orders`, given the text of each record. */
+function wholeTopicHandler(
+  id: string,
+  body: Body,
+  { read = ({ value }) => String(value), filter = () => null, ...settings }: WholeOptions = {},
+): BoundHandler {
+  const plain = handlerOf(id, [], () => undefined, {
+    retry: QUICK,
+    tombstones: true,
+    ...settings,
+  });
+  return { ...plain, wholeTopic: { topic: 'orders', read }, invoke: body, filter };
+}
+
+function ordersWith(...eventIds: string[]): ModelPartition {
+  const partition = new ModelPartition('orders', 0);
+  for (const id of eventIds) append(partition, id);
+  return partition;
+}
+
+describe('a handler of a whole topic', () => {
+  it('is given every record as it reads it: typed, untyped, of unknown types, and tombstones', async () => {
+    const partition = ordersWith('e1');
+    partition.append({ value: Buffer.from('plain text') });
+    append(partition, 'e3', { type: 'nobody.knows.v7' });
+    partition.append({ value: null });
+    const seen: unknown[] = [];
+    const { kafka } = await startEngine(
+      [partition],
+      [wholeTopicHandler('all', (payload) => seen.push(payload))],
+    );
+
+    kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 4n);
+    expect(seen).toEqual([
+      '{"id":"e1","padding":""}',
+      'plain text',
+      '{"id":"e3","padding":""}',
+      'null',
+    ]);
+  });
+
+  it('stands beside handlers of events, and takes what those do not', async () => {
+    const partition = ordersWith('e1');
+    append(partition, 'e2', { type: 'order.created.v9' });
+    const byAll: unknown[] = [];
+    const byEvent: string[] = [];
+    const { kafka, deadLetters } = await startEngine(
+      [partition],
+      [
+        handlerOf('created', [Created], (payload) => byEvent.push(idOf(payload))),
+        wholeTopicHandler('all', (_payload, { eventId }) => byAll.push(eventId)),
+      ],
+    );
+
+    kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 2n);
+    expect(byEvent).toEqual(['e1']);
+    expect(byAll).toEqual(['e1', 'e2']);
+    expect(deadLetters).toEqual([]);
+  });
+
+  it('is not claimed for unless it asks', async () => {
+    const partition = ordersWith('same', 'same');
+    let runs = 0;
+    const { kafka } = await startEngine([partition], [wholeTopicHandler('all', () => runs++)]);
+
+    kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 2n);
+    expect(runs).toBe(2);
+  });
+
+  it('learns from its claim that an event is done, and the record ends as a duplicate', async () => {
+    const partition = ordersWith('same', 'same');
+    const claims: boolean[] = [];
+    const engine = await startEngine(
+      [partition],
+      [
+        wholeTopicHandler('all', async (_payload, _context, control) => {
+          claims.push(await control.claim());
+        }),
+      ],
+    );
+
+    engine.kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 2n);
+    expect(claims).toEqual([true, false]);
+    expect(engine.count('duplicate')).toBe(1);
+    expect(engine.count('handled')).toBe(1);
+  });
+
+  it('waits, without being called, for as long as another process holds the claim, and then runs', async () => {
+    const store = new MemoryIdempotencyStore();
+    const partition = ordersWith('e1');
+    const bodies: string[] = [];
+    const handler = wholeTopicHandler('all', async (_payload, { eventId }, control) => {
+      if (await control.claim()) bodies.push(eventId);
+    });
+    await heldElsewhere(store, 'e1', 100);
+    const engine = await startEngine([partition], [handler], { store });
+
+    engine.kafka.fetch(partition);
+    await eventually(() => engine.count('leaseWait') > 0);
+    await settle();
+    expect(bodies).toEqual([]);
+    expect(partition.committed).toBeNull();
+
+    await eventually(() => partition.committed === 1n);
+    expect(bodies).toEqual(['e1']);
+  });
+
+  it('keeps the attempts of a claim it asked for, and dead-letters at the end of them', async () => {
+    const partition = ordersWith('e1', 'e1');
+    const attempts: number[] = [];
+    const engine = await startEngine(
+      [partition],
+      [
+        wholeTopicHandler('all', async (_payload, { attempt }, control) => {
+          if (!(await control.claim())) return;
+          attempts.push(attempt);
+          throw new Error('always');
+        }),
+      ],
+    );
+
+    engine.kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 2n);
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(engine.deadLetters).toHaveLength(1);
+    expect(engine.count('duplicate')).toBe(1);
+  });
+
+  it('is tried for as long as it fails where its filters say so', async () => {
+    const partition = ordersWith('e1');
+    let runs = 0;
+    const handler = wholeTopicHandler(
+      'all',
+      () => {
+        if (++runs < 20) throw new Error('not yet');
+      },
+      { filter: () => EventOutcome.keepTrying() },
+    );
+    const { kafka, deadLetters } = await startEngine([partition], [handler]);
+
+    kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 1n);
+    expect(runs).toBe(20);
+    expect(deadLetters).toEqual([]);
+  });
+
+  it('has what it cannot read dead-lettered, byte for byte', async () => {
+    const partition = ordersWith();
+    partition.append({ key: Buffer.from('k'), value: Buffer.from([0, 1, 2, 255]) });
+    const handler = wholeTopicHandler('all', () => undefined, {
+      read: () => {
+        throw new UndecodableRecordError('not Avro');
+      },
+    });
+    const { kafka, deadLetters } = await startEngine([partition], [handler]);
+
+    kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 1n);
+    const [letter] = deadLetters;
+    expect(letter?.record.value).toEqual(Buffer.from([0, 1, 2, 255]));
+    const reason = letter?.record.headers.find(([name]) => name === DEAD_LETTER_HEADERS.reason);
+    expect(String(reason?.[1])).toBe('undecodable');
+  });
+});
+
+/** Claims an event for the handler `all` as another process would that dies right afterwards. */
+async function heldElsewhere(
+  store: MemoryIdempotencyStore,
+  eventId: string,
+  leaseMs: number,
+): Promise<void> {
+  const key = ['group', 'all', 'order.created.v1', 'orders', '', '', eventId].join('\u0000');
+  await store.claim([{ key, token: 'another process', leaseMs, level: 0 }]);
+}
