@@ -10,6 +10,7 @@ export type {
   GroupOverrides,
   IdempotencyOptions,
   KafkaEventsOptions,
+  NestTransportOptions,
   ProducerOptions,
 } from './kafka-events.options.js';
 export type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
@@ -56,6 +57,12 @@ export type {
 } from './consuming/handler-options.js';
 export type { RetryOptions } from './failure/retry-policy.js';
 export type { DeadLetterReason } from './failure/dead-letter-reason.js';
+
+// `@EventPattern` controllers.
+export { KafkaEventsServer } from './nest-transport/kafka-events-server.js';
+export { KafkaEventsContext } from './nest-transport/kafka-events-context.js';
+export { IdempotencyInterceptor } from './nest-transport/idempotency.interceptor.js';
+export { RetryDeadLetterFilter } from './nest-transport/retry-dead-letter.filter.js';
 
 // Idempotency.
 export type {
@@ -112,6 +119,7 @@ export type {
 } from './kafka/records.js';
 
 export {
+  AutoCommitError,
   DriverError,
   EventTooLargeError,
   HandlerTimeoutError,
@@ -124,12 +132,14 @@ export {
   MissingPeerError,
   MissingTopicsError,
   NonRetryableEventError,
+  NotHereError,
   PublishAllError,
   PublishBufferFullError,
   PublishDeadlineError,
   PublishError,
   PublisherClosedError,
   PublishRejectedError,
+  RedeliveryError,
   RetryLaterError,
   ShutdownError,
   StoreUnavailableError,

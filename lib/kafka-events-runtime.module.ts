@@ -7,6 +7,8 @@ import { discoverHandlers } from './consuming/handler-discovery.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from './kafka-events.tokens.js';
+import { KafkaEventsServer } from './nest-transport/kafka-events-server.js';
+import { patternHandlers } from './nest-transport/pattern-handlers.js';
 import { resolveHandler } from './options/resolve-handler.js';
 
 /**
@@ -48,17 +50,23 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
       strict: false,
     });
     if (!settings.consume) return;
+    const server = this.moduleRef.get(KafkaEventsServer, { strict: false });
     const handlers = discoverHandlers({
       modules: this.modules,
       globals: settings.globalEnhancers ? this.applicationConfig : new ApplicationConfig(),
       settings,
+      wholeTopics: patternHandlers(server, this.modules, settings),
       resolve: (id, options) => resolveHandler(id, options, settings),
     });
     for (const { contracts } of handlers) {
       for (const contract of contracts) await contract.prepare?.();
     }
     logHandlers(handlers);
-    if (settings.connect) await this.consumers.start(handlers);
+    if (!settings.connect) return;
+    await server.whenListening({
+      start: () => this.consumers.start(handlers),
+      stop: () => this.onModuleDestroy(),
+    });
   }
 
   private get consumers(): ConsumerRuntime {
@@ -69,8 +77,9 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
 /** A handler class that nobody provides is found by nobody: what is missing here does not run. */
 function logHandlers(handlers: readonly BoundHandler[]): void {
   const log = new Logger('KafkaEvents');
-  for (const { settings, contracts } of handlers) {
+  for (const { settings, contracts, wholeTopic } of handlers) {
     const events = contracts.map(({ eventType, topic }) => `${eventType} from "${topic}"`);
+    if (wholeTopic !== undefined) events.push(`all of "${wholeTopic.topic}"`);
     log.log(`${settings.id} handles ${events.join(', ')}, group "${settings.groupId}"`);
   }
   if (handlers.length === 0) {

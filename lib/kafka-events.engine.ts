@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { withinMs } from './contracts/within.js';
+import type { GroupSurroundings } from './consuming/build-group.js';
 import { groupHealth, stalledPartitions } from './consuming/consumer-health.js';
 import { EventConsumers } from './consuming/event-consumers.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
@@ -27,6 +28,8 @@ export class KafkaEventsEngine {
   readonly publisher: EventPublisher;
   readonly consumers: EventConsumers;
   readonly health: KafkaEventsHealth;
+  /** What others that handle records share with the consumers. */
+  readonly surroundings: Omit<GroupSurroundings, 'budget'>;
   private readonly deadLetters: RecordSender;
 
   constructor(
@@ -54,7 +57,7 @@ export class KafkaEventsEngine {
       // The pipeline tries again itself: only it knows when the partition is to be given up.
       once: true,
     });
-    this.consumers = new EventConsumers({
+    this.surroundings = {
       settings,
       driver,
       sink: this.publisher,
@@ -62,7 +65,8 @@ export class KafkaEventsEngine {
       signals,
       random: Math.random,
       owner: randomUUID(),
-    });
+    };
+    this.consumers = new EventConsumers(this.surroundings);
     this.health = this.healthOf(signals);
   }
 

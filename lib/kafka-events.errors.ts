@@ -20,6 +20,9 @@ export type KafkaEventsErrorCode =
   | 'HANDLER_TIMEOUT'
   | 'STORE_UNAVAILABLE'
   | 'SHUTDOWN'
+  | 'NOT_HERE'
+  | 'AUTO_COMMIT'
+  | 'REDELIVERY'
   | 'DRIVER';
 
 export interface KafkaEventsErrorOptions {
@@ -318,6 +321,27 @@ export class ShutdownError extends KafkaEventsError {
 export class StoreUnavailableError extends KafkaEventsError {
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
     super('STORE_UNAVAILABLE', message, { ...options, retryable: true });
+  }
+}
+
+/** Thrown by what Nest's own Kafka transport has and this one has not; the message says what to use. */
+export class NotHereError extends KafkaEventsError {
+  constructor(message: string) {
+    super('NOT_HERE', message);
+  }
+}
+
+/** Thrown at the first record of a `ServerKafka` whose offsets are committed behind our back. */
+export class AutoCommitError extends KafkaEventsError {
+  constructor(message: string) {
+    super('AUTO_COMMIT', message);
+  }
+}
+
+/** Thrown to have Kafka deliver a record again; the `cause` is why it was not handled. */
+export class RedeliveryError extends KafkaEventsError {
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super('REDELIVERY', message, { ...options, retryable: true });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type DynamicModule,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import { KafkaEventsEngine } from './kafka-events.engine.js';
@@ -19,6 +20,10 @@ import {
   KAFKA_EVENTS_OPTIONS_OVERRIDE,
   KAFKA_EVENTS_SETTINGS,
 } from './kafka-events.tokens.js';
+import { BestEffort } from './nest-transport/best-effort/best-effort.js';
+import { IdempotencyInterceptor } from './nest-transport/idempotency.interceptor.js';
+import { KafkaEventsServer } from './nest-transport/kafka-events-server.js';
+import { RetryDeadLetterFilter } from './nest-transport/retry-dead-letter.filter.js';
 import { KafkaEventsHealth } from './observability/health.js';
 import { driverLog } from './observability/driver-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
@@ -73,11 +78,26 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       ],
     },
     {
-      provide: KafkaEventsEngine,
-      useFactory: (settings: KafkaEventsSettings) =>
-        new KafkaEventsEngine(settings, new Logger('KafkaEvents')),
+      provide: KafkaEventsServer,
+      useFactory: (settings: KafkaEventsSettings) => new KafkaEventsServer(settings),
       inject: [KAFKA_EVENTS_SETTINGS],
     },
+    {
+      provide: KafkaEventsEngine,
+      useFactory: (settings: KafkaEventsSettings, server: KafkaEventsServer) => {
+        const observers = [...settings.observers, server];
+        return new KafkaEventsEngine({ ...settings, observers }, new Logger('KafkaEvents'));
+      },
+      inject: [KAFKA_EVENTS_SETTINGS, KafkaEventsServer],
+    },
+    {
+      provide: BestEffort,
+      useFactory: ({ surroundings }: KafkaEventsEngine, modules: ModulesContainer) =>
+        new BestEffort(surroundings, modules),
+      inject: [KafkaEventsEngine, ModulesContainer],
+    },
+    IdempotencyInterceptor,
+    RetryDeadLetterFilter,
     {
       provide: EventPublisher,
       useFactory: ({ publisher }: KafkaEventsEngine) => publisher,
@@ -94,11 +114,22 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine],
     },
   ],
-  exports: [EventPublisher, KafkaEventsHealth],
+  exports: [
+    EventPublisher,
+    KafkaEventsHealth,
+    KafkaEventsServer,
+    IdempotencyInterceptor,
+    RetryDeadLetterFilter,
+    // What the two of them need wherever they are used.
+    BestEffort,
+  ],
 })
 export class KafkaEventsModule extends ConfigurableModuleClass implements OnApplicationShutdown {
   /** @internal Made by Nest. */
-  constructor(private readonly engine: KafkaEventsEngine) {
+  constructor(
+    private readonly engine: KafkaEventsEngine,
+    private readonly bestEffort: BestEffort,
+  ) {
     super();
   }
 
@@ -117,6 +148,7 @@ export class KafkaEventsModule extends ConfigurableModuleClass implements OnAppl
   }
 
   onApplicationShutdown(): Promise<void> {
+    this.bestEffort.close();
     return this.engine.close();
   }
 }

@@ -1,12 +1,17 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 
 import type { Clock } from './contracts/clock.js';
-import type { EventHandlerOverrides } from './consuming/handler-options.js';
+import type { Deserializer, KafkaOptions } from '@nestjs/microservices';
+
+import type { EventHandlerOverrides, Ordering } from './consuming/handler-options.js';
 import type { RetryOptions, RetryPolicy } from './failure/retry-policy.js';
 import type { IdempotencyStore } from './idempotency/idempotency-store.js';
 import type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
 import type { KafkaDriver } from './kafka/driver.js';
 import type { KafkaEventsObserver } from './observability/observer.js';
+
+/** Not exported by Nest under its name. */
+type KafkaParserConfig = NonNullable<NonNullable<KafkaOptions['options']>['parser']>;
 
 export interface ConsumerOptions {
   /** Default group of all handlers. Environment: `KAFKA_GROUP_ID`. */
@@ -76,6 +81,16 @@ export interface DeadLetterOptions {
   readonly onUndeliverable?: 'hold' | 'pointer';
 }
 
+/** How `KafkaEventsServer` reads records and orders them: for `@EventPattern` controllers. */
+export interface NestTransportOptions {
+  /** Order of the handlers that `handlers` says nothing else of. Default `'partition'`, as in Nest. */
+  readonly ordering?: Ordering;
+  /** Of Nest's `KafkaParser`. */
+  readonly parser?: KafkaParserConfig;
+  /** In place of Nest's own, which takes the parsed value as it is. */
+  readonly deserializer?: Deserializer;
+}
+
 /** Options of `KafkaEventsModule.forRoot`; environment variables fill what is absent. */
 export interface KafkaEventsOptions {
   /** Environment: `KAFKA_CLIENT_ID`. */
@@ -126,6 +141,8 @@ export interface KafkaEventsOptions {
   readonly maxDecompressedBatchBytes?: number;
   /** False leaves kafkajs 2.2.4 as it is, timer loop and unbounded decompression included. Default true. */
   readonly patchKafkaJs?: boolean;
+  /** For `@EventPattern` controllers behind `KafkaEventsServer`. */
+  readonly nestTransport?: NestTransportOptions;
   readonly observers?: readonly KafkaEventsObserver[];
   /** Another Kafka client. Default: kafkajs. @experimental */
   readonly driver?: (connection: ConnectionSettings) => KafkaDriver;
@@ -149,6 +166,9 @@ export interface GroupSettings {
 
 export type ProducerSettings = Readonly<Required<ProducerOptions>>;
 export type DeadLetterSettings = Readonly<Required<DeadLetterOptions>>;
+
+export type NestTransportSettings = NestTransportOptions &
+  Readonly<Required<Pick<NestTransportOptions, 'ordering'>>>;
 
 /** The module's options, checked and complete: what everything else reads. */
 export interface KafkaEventsSettings {
@@ -177,6 +197,7 @@ export interface KafkaEventsSettings {
   readonly missingId: 'derive' | 'dead-letter';
   readonly tombstones: boolean;
   readonly shutdownDrainMs: number;
+  readonly nestTransport: NestTransportSettings;
   readonly observers: readonly KafkaEventsObserver[];
   readonly driver: (connection: ConnectionSettings) => KafkaDriver;
   readonly clock: Clock;

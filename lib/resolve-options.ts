@@ -10,6 +10,7 @@ import { DEFAULTS } from './options/defaults.js';
 import { readEnvironment, type Environment } from './options/environment.js';
 import { readHandler, readRetry } from './options/handler-overrides.js';
 import { readIdempotency } from './options/idempotency-options.js';
+import { readNestTransport } from './options/nest-transport-options.js';
 import { OptionProblems } from './options/option-problems.js';
 import { COUNT, DRAIN_MS } from './options/option-ranges.js';
 import { hasMethods, isObject, OptionSection } from './options/option-section.js';
@@ -67,6 +68,7 @@ function readSettings(
     missingId: root.oneOf('missingId', ['derive', 'dead-letter']) ?? DEFAULTS.missingId,
     tombstones: root.boolean('tombstones') ?? DEFAULTS.tombstones,
     shutdownDrainMs: root.integer('shutdownDrainMs', DRAIN_MS) ?? DEFAULTS.shutdownDrainMs,
+    nestTransport: root.section('nestTransport', readNestTransport) ?? DEFAULTS.nestTransport,
     observers: [...(root.value('observers', 'a list of objects', isListOfObjects) ?? [])],
     driver: root.callback('driver') ?? defaultDriver,
     clock,

@@ -4,15 +4,8 @@ import { HeldClaim, type ClaimResult, type Claims } from '../idempotency/claims.
 import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
+import type { Claimed } from './claimed.js';
 import type { HandlerCourse } from './handler-course.js';
-
-/** Whether a record may be handled now. */
-export type Claimed =
-  /** Its claim is in the course, unless the handler runs without one. */
-  | 'go'
-  | 'duplicate'
-  /** Somebody else is at it, or the store is away: claim again after the wait. */
-  | { readonly until: Promise<void> };
 
 /** How a completion ended: `unmarked` when the store stayed away longer than the claim can be ours. */
 export type Completed = 'marked' | 'unmarked';

@@ -3,8 +3,7 @@ import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import { UndeliverableError, type DeadLetterWriter } from '../failure/dead-letter-writer.js';
 import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
-import type { ConsumedRecord } from './consumed-record.js';
-import { recordRef } from './delivery.js';
+import { recordRef, type PlacedRecord } from './delivery.js';
 
 /** Why a record is given up, and by whom. */
 export interface GivenUp {
@@ -26,7 +25,7 @@ export class DeadLetterStep {
   ) {}
 
   /** True when acknowledged: only then may the offset move. Never rejects. */
-  async write(consumed: ConsumedRecord, givenUp: GivenUp): Promise<boolean> {
+  async write(consumed: PlacedRecord, givenUp: GivenUp): Promise<boolean> {
     const { groupId } = this;
     const { topic, partition } = consumed.partition;
     const ref = recordRef(groupId, consumed);

@@ -1,4 +1,5 @@
 import type { EventEnvelope } from '../contracts/event-envelope.js';
+import type { InRecord, TopicPartition } from '../kafka/records.js';
 import type { RecordRef } from '../observability/observer.js';
 import type { ConsumedRecord } from './consumed-record.js';
 import type { Route } from './event-router.js';
@@ -14,8 +15,14 @@ export interface Delivery {
   readonly handlers: readonly HandlerRuntime[];
 }
 
+/** A record and where it is from. */
+export interface PlacedRecord {
+  readonly record: InRecord;
+  readonly partition: TopicPartition;
+}
+
 /** What signals call a record. */
-export function recordRef(groupId: string, { record, partition }: ConsumedRecord): RecordRef {
+export function recordRef(groupId: string, { record, partition }: PlacedRecord): RecordRef {
   return {
     groupId,
     topic: partition.topic,

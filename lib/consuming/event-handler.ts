@@ -54,7 +54,10 @@ export interface BoundHandler {
 
 /** The physical topics that a handler consumes. */
 export function topicsOf(
-  { contracts, wholeTopic }: Pick<BoundHandler, 'contracts' | 'wholeTopic'>,
+  {
+    contracts,
+    wholeTopic,
+  }: { contracts: readonly { topic: string }[]; wholeTopic?: { topic: string } },
   topicName: (topic: string) => string,
 ): string[] {
   const whole = wholeTopic === undefined ? [] : [wholeTopic.topic];

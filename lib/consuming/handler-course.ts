@@ -1,7 +1,7 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { HeldClaim } from '../idempotency/claims.js';
 import type { HandlerRef } from '../observability/observer.js';
-import type { Claimed } from './claim-step.js';
+import type { Claimed } from './claimed.js';
 import type { Delivery } from './delivery.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 import type { OwnedPartition } from './owned-partition.js';

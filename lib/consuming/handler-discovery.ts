@@ -25,8 +25,20 @@ export interface DiscoveryScope {
   /** The enhancers in front of each handler's own; an empty config for none. */
   readonly globals: ApplicationConfig;
   readonly settings: Pick<KafkaEventsSettings, 'topicName' | 'defaultGroupId' | 'handlerOverrides'>;
+  /** Handlers found by others, held to the same rules. Default: none. */
+  readonly wholeTopics?: readonly WholeTopicDeclaration[];
   /** A handler's options, with the module's overrides and defaults applied. */
   readonly resolve: (id: string, options: EventHandlerOptions) => HandlerSettings;
+}
+
+/** A handler of a whole topic, before its options are resolved. */
+export interface WholeTopicDeclaration {
+  readonly id: string;
+  /** For people: `OrdersController.created (OrdersModule)`. */
+  readonly place: string;
+  readonly topic: string;
+  readonly options: EventHandlerOptions;
+  readonly bind: (settings: HandlerSettings) => BoundHandler;
 }
 
 /** One `@EventHandler` of one method. */
@@ -47,20 +59,25 @@ type PlacedMethod = PlacedHandler & { readonly method: HandlerMethod };
  * @throws InvalidHandlerError listing everything that keeps a handler from being run as declared.
  */
 export function discoverHandlers(scope: DiscoveryScope): BoundHandler[] {
-  const { modules, globals, settings } = scope;
+  const { modules, globals, settings, wholeTopics = [] } = scope;
   const problems = scopedGlobalProblems(globals);
   const declared = declarationsIn(modules, problems);
   const handlers = declared.flatMap((declaration) => place(declaration, scope, problems));
+  const ofTopics = wholeTopics.flatMap((declaration) => placeWhole(declaration, scope, problems));
+  const all = [...handlers, ...ofTopics];
   problems.push(
-    ...duplicateIds(declared.flatMap(withFormerIds)),
-    ...mixedOrderings(handlers, settings.topicName),
+    ...duplicateIds([...declared.flatMap(withFormerIds), ...oncePerMethod(wholeTopics)]),
+    ...mixedOrderings(all, settings.topicName),
     ...clashingDefinitions(handlers, settings.topicName),
-    ...unknownOverrides(Object.keys(settings.handlerOverrides), declared),
+    ...unknownOverrides(Object.keys(settings.handlerOverrides), [...declared, ...wholeTopics]),
   );
   if (problems.length > 0) throw new InvalidHandlerError(problems);
-  return handlers.map(({ method, settings: resolved, contracts }) =>
-    bindHandler(method, resolved, contracts, globals),
-  );
+  return [
+    ...handlers.map(({ method, settings: resolved, contracts }) =>
+      bindHandler(method, resolved, contracts, globals),
+    ),
+    ...ofTopics.map(({ bind, settings: resolved }) => bind(resolved)),
+  ];
 }
 
 function declarationsIn(modules: ModulesContainer, problems: string[]): Declaration[] {
@@ -103,6 +120,23 @@ function place(declared: Declaration, scope: DiscoveryScope, problems: string[])
   return settings === null ? [] : [{ ...declared, settings, contracts }];
 }
 
+function placeWhole(
+  declared: WholeTopicDeclaration,
+  scope: DiscoveryScope,
+  problems: string[],
+): (PlacedHandler & Pick<WholeTopicDeclaration, 'bind'>)[] {
+  const settings = settingsOf(declared, scope, problems);
+  if (settings === null) return [];
+  const { place, topic, bind } = declared;
+  return [{ place, settings, contracts: [], wholeTopic: { topic }, bind }];
+}
+
+/** One method may take several topics under its one id. */
+function oncePerMethod(declared: readonly WholeTopicDeclaration[]): WholeTopicDeclaration[] {
+  const byMethod = new Map(declared.map((each) => [`${each.id} ${each.place}`, each]));
+  return [...byMethod.values()];
+}
+
 function contractsOf({ place, sources }: Declaration, problems: string[]): EventContract[] {
   const contracts = sources.flatMap((source) => {
     try {
@@ -120,7 +154,7 @@ function contractsOf({ place, sources }: Declaration, problems: string[]): Event
 }
 
 function settingsOf(
-  { id, place, options }: Declaration,
+  { id, place, options }: Pick<Declaration, 'id' | 'place' | 'options'>,
   { settings, resolve }: DiscoveryScope,
   problems: string[],
 ): HandlerSettings | null {

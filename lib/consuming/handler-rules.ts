@@ -1,4 +1,5 @@
 import type { EventContract } from '../contracts/event-contract.js';
+import { topicsOf } from './event-handler.js';
 import type { HandlerSettings } from './handler-options.js';
 
 /** A handler with the place it is declared at, for people: `OrdersHandler.reserve (OrdersModule)`. */
@@ -6,6 +7,8 @@ export interface PlacedHandler {
   readonly place: string;
   readonly settings: HandlerSettings;
   readonly contracts: readonly EventContract[];
+  /** Set where it takes a physical topic whole. */
+  readonly wholeTopic?: { readonly topic: string };
 }
 
 /** An id stands for a handler in claims and dead letters, so no two may share one. */
@@ -30,7 +33,11 @@ export function mixedOrderings(
   handlers: readonly PlacedHandler[],
   topicName: (topic: string) => string,
 ): string[] {
-  return perTopic(handlers, topicName).flatMap(([where, entries]) => {
+  const placed = handlers.flatMap((handler) =>
+    topicsOf(handler, topicName).map((topic) => ({ handler, topic })),
+  );
+  const byPlace = groupsOf(placed, ({ handler, topic }) => whereIs(topic, handler));
+  return byPlace.flatMap(([where, entries]) => {
     const orderings = groupsOf(entries, ({ handler }) => handler.settings.ordering);
     if (orderings.length < 2) return [];
     const stated = orderings.map(
@@ -88,11 +95,11 @@ function perTopic(
   const entries = handlers.flatMap((handler) =>
     handler.contracts.map((contract) => ({ handler, contract })),
   );
-  return groupsOf(
-    entries,
-    ({ handler, contract }) =>
-      `topic "${topicName(contract.topic)}" in group "${handler.settings.groupId}"`,
-  );
+  return groupsOf(entries, ({ handler, contract }) => whereIs(topicName(contract.topic), handler));
+}
+
+function whereIs(topic: string, { settings }: PlacedHandler): string {
+  return `topic "${topic}" in group "${settings.groupId}"`;
 }
 
 function groupsOf<T, K>(items: readonly T[], keyOf: (item: T) => K): [K, T[]][] {

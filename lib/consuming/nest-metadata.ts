@@ -26,5 +26,8 @@ export const CUSTOM_PARAM = '__customRouteArgs__';
 export const PAYLOAD_PARAM = 3;
 export const CONTEXT_PARAM = 6;
 
+/** On a method with `@EventPattern` or `@MessagePattern`: an object of its own for each method. */
+export const PATTERN_EXTRAS_METADATA = 'microservices:pattern_extras';
+
 /** The context type of guards, pipes, interceptors and filters of an event handler. */
 export const CONTEXT_TYPE = 'rpc';

@@ -32,6 +32,7 @@ interface Defaults
       | 'missingId'
       | 'tombstones'
       | 'shutdownDrainMs'
+      | 'nestTransport'
     > {
   readonly allowInsecure: boolean;
   /** Heartbeat and drain give way to a short session, the rebalance timeout to a long one. */
@@ -62,6 +63,7 @@ export const DEFAULTS = {
   missingId: 'derive',
   tombstones: false,
   shutdownDrainMs: 20 * SECOND,
+  nestTransport: { ordering: 'partition' },
   group: {
     sessionTimeoutMs: 30 * SECOND,
     rebalanceTimeoutMs: 60 * SECOND,

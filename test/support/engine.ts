@@ -184,6 +184,7 @@ function engineSettings(
     missingId: 'derive',
     tombstones: false,
     shutdownDrainMs: 1_000,
+    nestTransport: { ordering: 'partition' },
     observers: [],
     driver: unused,
     clock,

@@ -9,3 +9,13 @@ export function thrownBy(call: () => unknown): Error {
   }
   throw new Error('nothing was thrown');
 }
+
+/** What a call rejects with. */
+export async function rejectionOf(call: () => Promise<unknown>): Promise<Error> {
+  try {
+    await call();
+  } catch (error) {
+    return toError(error);
+  }
+  throw new Error('nothing was thrown');
+}

@@ -128,7 +128,7 @@ describe('a handler of a whole topic', () => {
     const handler = wholeTopicHandler('all', async (_payload, { eventId }, control) => {
       if (await control.claim()) bodies.push(eventId);
     });
-    await heldElsewhere(store, 'e1', 100);
+    heldElsewhere(store, 'e1', 100);
     const engine = await startEngine([partition], [handler], { store });
 
     engine.kafka.fetch(partition);
@@ -203,11 +203,7 @@ describe('a handler of a whole topic', () => {
 });
 
 /** Claims an event for the handler `all` as another process would that dies right afterwards. */
-async function heldElsewhere(
-  store: MemoryIdempotencyStore,
-  eventId: string,
-  leaseMs: number,
-): Promise<void> {
+function heldElsewhere(store: MemoryIdempotencyStore, eventId: string, leaseMs: number): void {
   const key = ['group', 'all', 'order.created.v1', 'orders', '', '', eventId].join('\u0000');
-  await store.claim([{ key, token: 'another process', leaseMs, level: 0 }]);
+  store.claim([{ key, token: 'another process', leaseMs, level: 0 }]);
 }

@@ -1,0 +1,39 @@
+import type { Clock } from '../../contracts/clock.js';
+
+/**
+ * The time that a record may be waited for inside `eachMessage`: kafkajs is held up meanwhile, so
+ * it sends heartbeats, and ends in good time for the session.
+ */
+export class HeartbeatWait {
+  readonly #until: number;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly heartbeat: () => Promise<void>,
+    private readonly heartbeatIntervalMs: number,
+    budgetMs: number,
+  ) {
+    this.#until = clock.now() + budgetMs;
+  }
+
+  /**
+   * Waits; false, at once, when there is not that much time left.
+   *
+   * @throws what the heartbeat rejects with: the group rebalances, and kafkajs must learn of it.
+   */
+  async sleep(ms: number): Promise<boolean> {
+    const wakeAt = this.clock.now() + ms;
+    if (wakeAt > this.#until) return false;
+    for (let now = this.clock.now(); now < wakeAt; now = this.clock.now()) {
+      await this.#pause(Math.min(wakeAt - now, this.heartbeatIntervalMs));
+      await this.heartbeat();
+    }
+    return true;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.clock.setTimeout(resolve, ms);
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import { Catch, type ArgumentsHost } from '@nestjs/common';
+import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
+import { BaseRpcExceptionFilter, KafkaContext, RpcException } from '@nestjs/microservices';
+import { from, throwError, type Observable } from 'rxjs';
+
+import type { InvocationFault } from '../failure/classify-failure.js';
+import { toError } from '../kafka-events.errors.js';
+import { BestEffort } from './best-effort/best-effort.js';
+import { KafkaEventsContext } from './kafka-events-context.js';
+
+/** What Nest makes of a guard that answers `false`; it exports the text from no public entry point. */
+const FORBIDDEN_MESSAGE = 'Forbidden resource';
+
+/**
+ * Retries what an `@EventPattern` handler throws, by the module's `retry` (or the handler's own, in
+ * `handlers`), and writes the record to its dead-letter topic when that is over, or at once where it
+ * throws a NonRetryableEventError.
+ *
+ * Behind `KafkaEventsServer` the record waits in its lane, holding up nothing but its own key or
+ * partition. Behind Nest's own `ServerKafka` it is best effort, see docs/migrating.md.
+ *
+ * Nest asks one filter for each error, the nearest that catches it: put a filter of your own nearer
+ * for errors that are to count as handled. Errors of other transports, HTTP included, get what Nest
+ * would have given them.
+ */
+@Catch()
+export class RetryDeadLetterFilter {
+  private readonly http: BaseExceptionFilter;
+  private readonly rpc = new BaseRpcExceptionFilter();
+
+  constructor(
+    private readonly bestEffort: BestEffort,
+    { httpAdapter }: HttpAdapterHost,
+  ) {
+    this.http = new BaseExceptionFilter(httpAdapter);
+  }
+
+  catch(thrown: unknown, host: ArgumentsHost): Observable<unknown> | undefined {
+    if (host.getType() === 'http') {
+      this.http.catch(thrown, host);
+      return undefined;
+    }
+    const context: unknown = host.getType() === 'rpc' ? host.switchToRpc().getContext() : null;
+    if (context instanceof KafkaEventsContext) {
+      const error = toError(thrown);
+      context.judge(error, faultOf(thrown));
+      return throwError(() => error);
+    }
+    if (context instanceof KafkaContext) {
+      return from(this.bestEffort.failed(toError(thrown), faultOf(thrown), context));
+    }
+    return this.rpc.catch(thrown, host);
+  }
+}
+
+function faultOf(thrown: unknown): InvocationFault {
+  return thrown instanceof RpcException && thrown.getError() === FORBIDDEN_MESSAGE
+    ? 'rejected-by-guard'
+    : 'body';
+}

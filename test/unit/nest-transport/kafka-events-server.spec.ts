@@ -1,0 +1,444 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Inject, Injectable, Module, Scope, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, EventPattern, KafkaContext, MessagePattern, Payload } from '@nestjs/microservices';
+import { EMPTY, type Observable } from 'rxjs';
+
+import {
+  EventHandler,
+  EventPublisher,
+  KafkaEventsContext,
+  KafkaEventsHealth,
+  KafkaEventsServer,
+  UndecodableRecordError,
+} from '../../../lib/index.js';
+import { KafkaEventsTestingModule } from '../../../lib/testing/kafka-events-testing.module.js';
+import { TestKafka } from '../../../lib/testing/test-kafka.js';
+import { onCleanup } from '../../support/cleanup.js';
+import { connectedProducer, kafkaJs } from '../../support/embedded-kafka.js';
+import { eventually } from '../../support/eventually.js';
+import { bootPatternApp, committedOffset, deadLettersOf } from '../../support/pattern-shop.js';
+import { OrderCreated } from '../../support/shop-events.js';
+import { rejectionOf } from '../../support/thrown-by.js';
+
+describe('KafkaEventsServer', () => {
+  it.each(['hybrid', 'microservice'] as const)('consumes in a %s application', async (as) => {
+    const seen: unknown[] = [];
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      created(@Payload() order: unknown): void {
+        seen.push(order);
+      }
+    }
+    const { send } = await bootPatternApp({ controllers: [Orders] }, { as, createPartitions: 1 });
+
+    await send('orders', { value: '{"orderId":"o-1"}' }, { value: 'text' }, { value: null });
+
+    await eventually(() => seen.length === 3);
+    // Nest's own reading: of a record without a value the whole message is the payload.
+    expect(seen).toEqual([{ orderId: 'o-1' }, 'text', expect.objectContaining({ value: null })]);
+  });
+
+  it('shows a handler what Nest’s transport shows, and the event beside it', async () => {
+    const contexts: KafkaEventsContext[] = [];
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      created(@Ctx() context: KafkaEventsContext): void {
+        contexts.push(context);
+      }
+    }
+    const { send } = await bootPatternApp({ controllers: [Orders] });
+
+    const headers = { 'event-id': 'e-1', 'correlation-id': 'c-1' };
+    await send('orders', { key: 'o-1', value: '{"n":1}', headers });
+
+    await eventually(() => contexts.length === 1);
+    const [context] = contexts;
+    expect(context).toBeInstanceOf(KafkaContext);
+    expect(context?.getTopic()).toBe('orders');
+    expect(context?.getPartition()).toBe(context?.event.partition);
+    expect(context?.getMessage()).toMatchObject({
+      key: 'o-1',
+      value: { n: 1 },
+      offset: '0',
+      headers,
+    });
+    expect(context?.event).toMatchObject({ eventId: 'e-1', correlationId: 'c-1', attempt: 1 });
+    await expect(context?.getHeartbeat()()).resolves.toBeUndefined();
+    expect(() => context?.getConsumer().pause([])).toThrow(/commits offsets itself/);
+    expect(() => context?.getProducer().send({ topic: 't', messages: [] })).toThrow(
+      /EventPublisher/,
+    );
+  });
+
+  it('gives each handler of a pattern an outcome of its own, and moves the offset after all of them', async () => {
+    const runs = { steady: 0, failing: 0 };
+    let mend = (): void => undefined;
+    const mended = new Promise<void>((resolve) => (mend = resolve));
+    @Controller()
+    class Steady {
+      @EventPattern('orders')
+      created(_payload: unknown): void {
+        runs.steady++;
+      }
+    }
+    @Controller()
+    class Failing {
+      @EventPattern('orders')
+      async created(_payload: unknown): Promise<void> {
+        if (++runs.failing === 1) throw new Error('the database is away');
+        await mended;
+      }
+    }
+    const { send, kafka } = await bootPatternApp({ controllers: [Steady, Failing] });
+    await send('orders', { value: '{}' });
+
+    await eventually(() => runs.failing === 2);
+    expect(await committedOffset(kafka, 'orders')).toBe(-1n);
+    mend();
+
+    await eventually(async () => (await committedOffset(kafka, 'orders')) === 1n);
+    expect(runs).toEqual({ steady: 1, failing: 2 });
+  });
+
+  it('keeps the order of a partition, whatever the keys', async () => {
+    const seen: string[] = [];
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      async created(@Payload() value: string): Promise<void> {
+        if (value === 'a') await new Promise((resolve) => setTimeout(resolve, 20));
+        seen.push(value);
+      }
+    }
+    const { send } = await bootPatternApp({ controllers: [Orders] }, { createPartitions: 1 });
+
+    await send('orders', { key: 'x', value: 'a' }, { key: 'y', value: 'b' }, { value: 'c' });
+
+    await eventually(() => seen.length === 3);
+    expect(seen).toEqual(['a', 'b', 'c']);
+  });
+
+  it('lets another key pass a slow one where the order is by key', async () => {
+    const seen: string[] = [];
+    let free = (): void => undefined;
+    const freed = new Promise<void>((resolve) => (free = resolve));
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      async created(@Payload() value: string): Promise<void> {
+        if (value === 'a') await freed;
+        seen.push(value);
+      }
+    }
+    const { send } = await bootPatternApp(
+      { controllers: [Orders] },
+      { createPartitions: 1, nestTransport: { ordering: 'key' } },
+    );
+
+    await send('orders', { key: 'x', value: 'a' }, { key: 'y', value: 'b' });
+
+    await eventually(() => seen.length === 1);
+    free();
+    await eventually(() => seen.length === 2);
+    expect(seen).toEqual(['b', 'a']);
+  });
+
+  it('takes the options of a handler from the module, by its id', async () => {
+    const ended: string[] = [];
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      async created(@Ctx() { event }: KafkaEventsContext): Promise<void> {
+        await new Promise<void>((resolve) => {
+          event.signal.addEventListener('abort', () => {
+            ended.push(String(event.signal.reason));
+            resolve();
+          });
+        });
+      }
+    }
+    const { send } = await bootPatternApp(
+      { controllers: [Orders] },
+      { handlers: { 'Orders.created': { timeoutMs: 30 } } },
+    );
+
+    await send('orders', { value: '{}' });
+
+    await eventually(() => ended.length === 1);
+    expect(ended[0]).toContain('Orders.created');
+  });
+
+  it('consumes beside @EventHandler methods as one member of their group', async () => {
+    const byPattern: string[] = [];
+    const byEvent: string[] = [];
+    @Controller()
+    class Patterns {
+      @EventPattern('orders')
+      all(@Ctx() { event }: KafkaEventsContext): void {
+        byPattern.push(event.eventType);
+      }
+    }
+    @Injectable()
+    class Handlers {
+      @EventHandler(OrderCreated, { ordering: 'partition' })
+      created({ orderId }: OrderCreated): void {
+        byEvent.push(orderId);
+      }
+    }
+    const { app, send } = await bootPatternApp({ controllers: [Patterns], providers: [Handlers] });
+
+    await app.get(EventPublisher).publish(OrderCreated, { orderId: 'o-1' });
+    await send('orders', { value: 'anything' });
+
+    await eventually(() => byPattern.length === 2);
+    expect(byPattern.toSorted()).toEqual(['', 'order.created.v1']);
+    await eventually(() => byEvent.length === 1);
+    expect(app.get(KafkaEventsHealth).check().groups).toHaveLength(1);
+  });
+
+  it('begins when the application has booted and somebody listens, not before', async () => {
+    const seen: unknown[] = [];
+    @Controller()
+    class Patterns {
+      @EventPattern('orders')
+      all(@Payload() value: unknown): void {
+        seen.push(value);
+      }
+    }
+    const kafka = await TestKafka.start();
+    onCleanup(() => kafka.stop());
+    @Module({
+      imports: [KafkaEventsTestingModule.forRoot({ kafka })],
+      controllers: [Patterns],
+    })
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
+    onCleanup(() => app.close());
+    const server = app.get(KafkaEventsServer);
+    const statuses: string[] = [];
+    server.status.subscribe((status) => statuses.push(status));
+    const microservice = app.connectMicroservice({ strategy: server });
+    await app.init();
+    expect(app.get(KafkaEventsHealth).check().groups).toEqual([]);
+
+    await microservice.listen();
+    const producer = await connectedProducer(kafkaJs([...kafka.brokers]));
+    await producer.send({ topic: 'orders', messages: [{ value: 'v' }] });
+
+    await eventually(() => seen.length === 1);
+    await app.close();
+    expect(statuses).toEqual(['connected', 'disconnected']);
+  });
+
+  it('waits for running handlers when the application closes, and commits what they did', async () => {
+    let began = false;
+    let ended = false;
+    let free = (): void => undefined;
+    const freed = new Promise<void>((resolve) => (free = resolve));
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      async created(_payload: unknown): Promise<void> {
+        began = true;
+        await freed;
+        ended = true;
+      }
+    }
+    @Injectable()
+    class Pool {
+      openAtEnd: boolean | null = null;
+      onModuleDestroy(): void {
+        this.openAtEnd = ended;
+      }
+    }
+    const { app, send, kafka } = await bootPatternApp({ controllers: [Orders], providers: [Pool] });
+    await send('orders', { value: '{}' });
+    await eventually(() => began);
+    const pool = app.get(Pool);
+
+    const closing = app.close();
+    free();
+    await closing;
+
+    expect(pool.openAtEnd).toBe(true);
+    expect(await committedOffset(kafka, 'orders')).toBe(1n);
+  });
+
+  it('calls handlers of request-scoped controllers, and those that answer with an Observable', async () => {
+    const seen: string[] = [];
+    @Injectable({ scope: Scope.REQUEST })
+    class PerRequest {
+      readonly id = Symbol('request');
+    }
+    @Controller()
+    class Scoped {
+      constructor(@Inject(PerRequest) readonly scope: PerRequest) {}
+      @EventPattern('orders')
+      created(_payload: unknown): Observable<never> {
+        seen.push(typeof this.scope.id);
+        return EMPTY;
+      }
+    }
+    const { send, kafka } = await bootPatternApp({
+      controllers: [Scoped],
+      providers: [PerRequest],
+    });
+
+    await send('orders', { value: '{}' });
+
+    await eventually(async () => (await committedOffset(kafka, 'orders')) === 1n);
+    expect(seen).toEqual(['symbol']);
+  });
+
+  it('runs a handler inside the hooks of an instrumentation, and fails it where a hook fails', async () => {
+    const seen: string[] = [];
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      created(_payload: unknown): void {
+        seen.push('handled');
+      }
+    }
+    const { app, send } = await bootPatternApp({ controllers: [Orders] });
+    const server = app.get(KafkaEventsServer);
+    let failing = true;
+    server.setOnProcessingStartHook((_transport, _context, done) => {
+      seen.push('start');
+      if (failing) {
+        failing = false;
+        throw new Error('the exporter is away');
+      }
+      void done();
+    });
+    server.setOnProcessingEndHook(() => seen.push('end'));
+
+    await send('orders', { value: '{}' });
+
+    await eventually(() => seen.includes('end'));
+    expect(seen).toEqual(['start', 'start', 'handled', 'end']);
+  });
+
+  it('dead-letters what its deserializer calls undecodable, and retries what else it throws', async () => {
+    const seen: unknown[] = [];
+    let away = true;
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      created(@Payload() value: unknown): void {
+        seen.push(value);
+      }
+    }
+    const deserializer = {
+      deserialize: ({ value }: { value: string }) => {
+        if (value === 'bad') throw new UndecodableRecordError('no such schema');
+        if (away) {
+          away = false;
+          return Promise.reject(new Error('the registry is away'));
+        }
+        return { pattern: 'orders', data: `decoded ${value}` };
+      },
+    };
+    const { send, kafka } = await bootPatternApp(
+      { controllers: [Orders] },
+      { nestTransport: { deserializer }, createPartitions: 1 },
+    );
+
+    await send('orders', { value: 'bad' }, { value: 'good' });
+
+    await eventually(() => seen.length === 1);
+    expect(seen).toEqual(['decoded good']);
+    const [letter] = await deadLettersOf(kafka, 'orders');
+    expect(letter).toMatchObject({
+      value: 'bad',
+      reason: 'undecodable',
+      handler: 'Orders.created',
+    });
+  });
+});
+
+describe('KafkaEventsServer refuses', () => {
+  const booting = async (controller: Type, defer = false): Promise<Error> => {
+    const kafka = await TestKafka.start();
+    onCleanup(() => kafka.stop());
+    @Module({ imports: [KafkaEventsTestingModule.forRoot({ kafka })], controllers: [controller] })
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
+    onCleanup(() => app.close());
+    return rejectionOf(async () => {
+      const strategy = app.get(KafkaEventsServer);
+      const microservice = app.connectMicroservice({ strategy }, { deferInitialization: defer });
+      await app.init();
+      await microservice.listen();
+    });
+  };
+
+  it('@MessagePattern: there is no request-reply over topics', async () => {
+    @Controller()
+    class Rpc {
+      @MessagePattern('price.of')
+      price(): number {
+        return 1;
+      }
+    }
+    await expect(booting(Rpc)).resolves.toMatchObject({
+      name: 'InvalidHandlerError',
+      message: expect.stringContaining(
+        '@MessagePattern(price.of): KafkaEventsServer offers no request-reply',
+      ),
+    });
+  });
+
+  it('patterns that are RegExps', async () => {
+    @Controller()
+    class Many {
+      @EventPattern(/^orders\./)
+      all(_payload: unknown): void {
+        return undefined;
+      }
+    }
+    await expect(booting(Many)).resolves.toMatchObject({
+      name: 'InvalidHandlerError',
+      message: expect.stringContaining('name the topics in a list'),
+    });
+  });
+
+  it('handlers that are registered when the application has booted', async () => {
+    @Controller()
+    class Late {
+      @EventPattern('orders')
+      all(_payload: unknown): void {
+        return undefined;
+      }
+    }
+    await expect(booting(Late, true)).resolves.toMatchObject({
+      name: 'InvalidHandlerError',
+      message: expect.stringContaining('connect the microservice before'),
+    });
+  });
+
+  it('an ordering that the other handlers of the topic do not share', async () => {
+    @Controller()
+    class Mixed {
+      @EventPattern('orders')
+      all(_payload: unknown): void {
+        return undefined;
+      }
+      @EventHandler(OrderCreated)
+      created(): void {
+        return undefined;
+      }
+    }
+    await expect(booting(Mixed)).resolves.toMatchObject({
+      name: 'InvalidHandlerError',
+      message: expect.stringContaining("'key' (Mixed.created) and 'partition' (Mixed.all)"),
+    });
+  });
+
+  it('to be unwrapped: there is no kafkajs client in it', () => {
+    const server = Object.create(KafkaEventsServer.prototype) as KafkaEventsServer;
+    expect(() => server.unwrap()).toThrow(/inject EventPublisher/);
+  });
+});
