@@ -80,15 +80,19 @@ async function microservice(root: Type): Promise<PatternApp['app']> {
 }
 
 /** The committed offsets of a topic's partitions together, of the testing module's group; -1 for none. */
-export async function committedOffset(
-  kafka: TestKafka,
+export function committedOffset(kafka: TestKafka, topic: string): Promise<bigint> {
+  return committedOffsetOf(kafka.brokers, topic, kafka.nameOf('test'));
+}
+
+export async function committedOffsetOf(
+  brokers: readonly string[],
   topic: string,
-  groupId = 'test',
+  groupId: string,
 ): Promise<bigint> {
-  const admin = kafkaJs([...kafka.brokers]).admin();
+  const admin = kafkaJs([...brokers]).admin();
   await admin.connect();
   try {
-    const [offsets] = await admin.fetchOffsets({ groupId: kafka.nameOf(groupId), topics: [topic] });
+    const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] });
     const committed = (offsets?.partitions ?? []).map(({ offset }) => BigInt(offset));
     const known = committed.filter((offset) => offset >= 0n);
     return known.length === 0 ? -1n : known.reduce((sum, offset) => sum + offset);
@@ -109,19 +113,27 @@ export interface DeadLetterSeen {
 }
 
 /** The first dead letters of a topic, once there are that many. */
-export async function deadLettersOf(
+export function deadLettersOf(
   kafka: TestKafka,
   topic: string,
   count = 1,
 ): Promise<DeadLetterSeen[]> {
+  return deadLettersAt(kafka.brokers, `${topic}.dlq`, count);
+}
+
+export async function deadLettersAt(
+  brokers: readonly string[],
+  topic: string,
+  count: number,
+): Promise<DeadLetterSeen[]> {
   const messages: KafkaMessage[] = [];
-  const consumer = kafkaJs([...kafka.brokers]).consumer({
+  const consumer = kafkaJs([...brokers]).consumer({
     groupId: `reader-${randomUUID()}`,
     maxWaitTimeInMs: 30,
   });
   await consumer.connect();
   try {
-    await consumer.subscribe({ topic: `${topic}.dlq`, fromBeginning: true });
+    await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
       eachMessage: ({ message }) => {
         messages.push(message);

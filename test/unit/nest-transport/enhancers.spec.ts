@@ -133,7 +133,7 @@ describe('RetryDeadLetterFilter behind KafkaEventsServer', () => {
     @Controller()
     @UseFilters(RetryDeadLetterFilter)
     class Orders {
-      @EventPattern<string>('orders')
+      @EventPattern(['orders'])
       created(@Payload() value: unknown, @Ctx() { event }: KafkaEventsContext): void {
         if (value !== 'good') {
           attempts.push(event.attempt);
@@ -172,7 +172,7 @@ describe('RetryDeadLetterFilter behind KafkaEventsServer', () => {
     @Controller()
     @UseFilters(RetryDeadLetterFilter)
     class Orders {
-      @EventPattern<string>('orders')
+      @EventPattern(['orders'])
       created(@Payload() value: string, @Ctx() { event }: KafkaEventsContext): void {
         if (value === 'asks') event.deadLetter('no such order');
         throw new NonRetryableEventError('never');
