@@ -7,16 +7,27 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Module, type INestApplicationContext } from '@nestjs/common';
+import {
+  Controller,
+  Module,
+  UseFilters,
+  UseInterceptors,
+  type INestApplicationContext,
+  type LogLevel,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { IsBoolean } from 'class-validator';
 import {
   DomainEvent,
   EventContext,
   EventHandler,
+  IdempotencyInterceptor,
+  KafkaEventsContext,
   KafkaEventsModule,
+  KafkaEventsServer,
   NonRetryableEventError,
+  RetryDeadLetterFilter,
   type Completion,
   type ConsumerDriver,
   type IdempotencyStore,
@@ -53,6 +64,8 @@ export interface CrashSetup {
   /** File that effects are appended to. */
   readonly journal: string;
   readonly sessionTimeoutMs: number;
+  /** `@EventPattern` stands behind `KafkaEventsServer`, with its interceptor and filter. */
+  readonly handledBy: '@EventHandler' | '@EventPattern';
   /** Null runs to the end. */
   readonly crash: CrashPlan | null;
 }
@@ -153,15 +166,29 @@ async function runService(setup: CrashSetup): Promise<INestApplicationContext> {
   const crash = new Crash(setup.crash);
   const { brokers, groupId, topic, journal, sessionTimeoutMs } = setup;
 
-  class Orders {
+  const handle = async ({ poison }: OrderCreated, { eventId }: EventContext): Promise<void> => {
+    await sleep(5);
+    if (poison) throw new NonRetryableEventError('poison');
+    await crash.effect(() => {
+      appendFileSync(journal, `effect ${eventId}\n`);
+    });
+    crash.reach('in the handler');
+  };
+
+  class Handlers {
     @EventHandler(OrderCreated)
-    async handle(@Payload() { poison }: OrderCreated, @Ctx() event: EventContext): Promise<void> {
-      await sleep(5);
-      if (poison) throw new NonRetryableEventError('poison');
-      await crash.effect(() => {
-        appendFileSync(journal, `effect ${event.eventId}\n`);
-      });
-      crash.reach('in the handler');
+    handle(@Payload() order: OrderCreated, @Ctx() event: EventContext): Promise<void> {
+      return handle(order, event);
+    }
+  }
+
+  @Controller()
+  @UseInterceptors(IdempotencyInterceptor)
+  @UseFilters(RetryDeadLetterFilter)
+  class Patterns {
+    @EventPattern([topic])
+    handle(@Payload() order: OrderCreated, @Ctx() { event }: KafkaEventsContext): Promise<void> {
+      return handle(order, event);
     }
   }
 
@@ -175,11 +202,22 @@ async function runService(setup: CrashSetup): Promise<INestApplicationContext> {
       ),
   });
 
-  @Module({ imports: [KafkaEventsModule.forRoot(options)], providers: [Orders] })
-  class ServiceModule {}
-  return NestFactory.createApplicationContext(ServiceModule, {
-    logger: ['error', 'warn', 'log', 'debug'],
+  const logger: LogLevel[] = ['error', 'warn', 'log', 'debug'];
+  const imports = [KafkaEventsModule.forRoot({ ...options, nestTransport: { ordering: 'key' } })];
+  if (setup.handledBy === '@EventHandler') {
+    @Module({ imports, providers: [Handlers] })
+    class HandlersModule {}
+    return NestFactory.createApplicationContext(HandlersModule, { logger });
+  }
+  @Module({ imports, controllers: [Patterns] })
+  class PatternsModule {}
+  const app = await NestFactory.createMicroservice(PatternsModule, {
+    logger,
+    inject: [KafkaEventsServer],
+    useFactory: (strategy: KafkaEventsServer) => ({ strategy }),
   });
+  await app.listen();
+  return app;
 }
 
 const service = await runService(JSON.parse(process.argv[2] ?? '') as CrashSetup);

@@ -12,6 +12,7 @@ import { committedToTheEnd, createEventTopic, eventRecord } from '../support/eve
 import { headerOf, readWithKcat } from '../support/kcat.js';
 import { driverFor, produce } from '../support/kafka-driver.js';
 import { describeEachKafka } from '../support/each-kafka.js';
+import { describeRealKafka } from '../support/real-kafka.js';
 import { serveStore } from '../support/remote-store.js';
 import { uniqueName } from '../support/unique-topic.js';
 import type { CrashPoint, CrashSetup } from './loses-nothing-when-killed.child.js';
@@ -58,6 +59,14 @@ interface CrashReport {
 }
 
 describeEachKafka('a service that is killed', (brokers) => {
+  killedAtEveryPoint(brokers, '@EventHandler');
+});
+
+describeRealKafka('a service of @EventPattern controllers that is killed', (brokers) => {
+  killedAtEveryPoint(brokers, '@EventPattern');
+});
+
+function killedAtEveryPoint(brokers: string[], handledBy: CrashSetup['handledBy']): void {
   const driver = driverFor(brokers);
   const reports = new Map<string, CrashReport | Error>();
 
@@ -81,7 +90,7 @@ describeEachKafka('a service that is killed', (brokers) => {
     await produce(driver, topic, EVENT_IDS.map(orderRecord));
     const setup = {
       ...{ brokers, topic, groupId: uniqueName('group'), storePort: store.port },
-      ...{ journal: journal.file, sessionTimeoutMs: SESSION_TIMEOUT_MS },
+      ...{ journal: journal.file, sessionTimeoutMs: SESSION_TIMEOUT_MS, handledBy },
     };
 
     const victim = start({
@@ -117,7 +126,7 @@ describeEachKafka('a service that is killed', (brokers) => {
     expect(report?.repeatedBeforeComplete).toBeLessThanOrEqual(KEYS);
     expect(report?.deadLettersRepeated).toBeLessThanOrEqual(KEYS);
   });
-});
+}
 
 function orderRecord(id: string, i: number): OutRecord {
   const key = i % KEYS;
