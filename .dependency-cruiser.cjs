@@ -102,6 +102,13 @@ module.exports = {
       to: { path: ['^lib/idempotency/redis/', '^lib/redis/', '(^|/)node_modules/ioredis/'] },
     },
     {
+      name: 'nest-transport-stands-on-the-engine',
+      comment: 'The engine serves controllers of Nest without knowing of them.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: ['^lib/[^/]+\\.ts$', '^lib/nest-transport/'] },
+      to: { path: '^lib/nest-transport/' },
+    },
+    {
       name: 'testing-is-for-users',
       comment: 'The test kit is loaded by tests alone.',
       severity: 'error',
