@@ -38,6 +38,7 @@ export class EventContext extends BaseRpcContext {
   readonly #delivery: EventDelivery;
   #published: Map<string, number> | undefined;
   #abort: AbortController | undefined;
+  #givenUp: DeadLetterRequestedError | null = null;
 
   /** @internal Made by the engine; for tests see `createEventContext`. */
   constructor(delivery: EventDelivery) {
@@ -99,7 +100,8 @@ export class EventContext extends BaseRpcContext {
 
   /** Gives up on the record: dead letter, reason `handler-requested`. */
   deadLetter(reason: string): never {
-    throw new DeadLetterRequestedError(reason);
+    this.#givenUp = new DeadLetterRequestedError(reason);
+    throw this.#givenUp;
   }
 
   /**
@@ -133,6 +135,11 @@ export class EventContext extends BaseRpcContext {
         name === undefined ? `#${String(ordinal)}` : `=${name}`,
       ]),
     });
+  }
+
+  /** @internal What `deadLetter` threw: others may have put another error in its place. */
+  get givenUp(): DeadLetterRequestedError | null {
+    return this.#givenUp;
   }
 
   /** @internal Whether the process gave up waiting: what comes after is not the handler's failure. */

@@ -29,5 +29,9 @@ export const CONTEXT_PARAM = 6;
 /** On a method with `@EventPattern` or `@MessagePattern`: an object of its own for each method. */
 export const PATTERN_EXTRAS_METADATA = 'microservices:pattern_extras';
 
+/** On such a method: whether it takes events or answers requests. */
+export const PATTERN_HANDLER_METADATA = 'microservices:handler_type';
+export const EVENT_HANDLER = 2;
+
 /** The context type of guards, pipes, interceptors and filters of an event handler. */
 export const CONTEXT_TYPE = 'rpc';

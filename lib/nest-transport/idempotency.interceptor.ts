@@ -1,3 +1,5 @@
+import 'reflect-metadata';
+
 import {
   Injectable,
   type CallHandler,
@@ -7,6 +9,7 @@ import {
 import { KafkaContext } from '@nestjs/microservices';
 import { from, mergeMap, of, type Observable } from 'rxjs';
 
+import { EVENT_HANDLER, PATTERN_HANDLER_METADATA } from '../consuming/nest-metadata.js';
 import { isPromise } from '../contracts/maybe-promise.js';
 import { BestEffort } from './best-effort/best-effort.js';
 import { KafkaEventsContext } from './kafka-events-context.js';
@@ -18,22 +21,28 @@ import { KafkaEventsContext } from './kafka-events-context.js';
  * `@EventHandler`. Behind Nest's own `ServerKafka` it is best effort: see docs/migrating.md. There
  * `run.autoCommit` must be off.
  *
- * Calls that come from anywhere else than Kafka pass through it untouched.
+ * Requests that wait for a reply, and calls from anywhere else than Kafka, pass through it untouched.
  *
  * @throws AutoCommitError at the first record of a `ServerKafka` that commits offsets by itself.
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
+  /** @internal Made by Nest. */
   constructor(private readonly bestEffort: BestEffort) {}
 
   intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (execution.getType() !== 'rpc') return next.handle();
     const context: unknown = execution.switchToRpc().getContext();
     if (context instanceof KafkaEventsContext) return onceClaimed(context, next);
-    if (!(context instanceof KafkaContext)) return next.handle();
+    if (!(context instanceof KafkaContext) || !takesEvents(execution)) return next.handle();
     const handlerId = `${execution.getClass().name}.${execution.getHandler().name}`;
     return this.bestEffort.handle(context, handlerId, next);
   }
+}
+
+/** `@MessagePattern` answers somebody, each time it is asked. */
+function takesEvents(execution: ExecutionContext): boolean {
+  return Reflect.getMetadata(PATTERN_HANDLER_METADATA, execution.getHandler()) === EVENT_HANDLER;
 }
 
 /** Not claimed: an empty success. The engine knows why, and what comes next. */

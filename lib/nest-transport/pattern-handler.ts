@@ -24,7 +24,7 @@ export interface PatternCalls {
  * One `@EventPattern` handler of one topic, as the pipeline sees it.
  *
  * Nest's enhancers run inside the call. What fails is judged, retried and dead-lettered by the
- * handler's policy, only where `RetryDeadLetterFilter` asked for that; every other failure is tried
+ * handler's policy only where `RetryDeadLetterFilter` asked for that; every other failure is tried
  * again for as long as it lasts, as Kafka would deliver it again.
  */
 export function bindPatternHandler(
@@ -60,6 +60,12 @@ export function bindPatternHandler(
     wholeTopic: { topic, read },
     invoke,
     faultOf: (error) => judged.get(error) ?? 'body',
-    filter: (error) => (judged.has(error) ? null : EventOutcome.keepTrying()),
+    filter: (error, _payload, { givenUp }) => {
+      if (judged.has(error)) return null;
+      // Where no filter of ours is, Nest has made one and the same error of whatever was thrown.
+      return givenUp === null
+        ? EventOutcome.keepTrying()
+        : EventOutcome.deadLetter(givenUp.message);
+    },
   };
 }

@@ -1,6 +1,7 @@
 import type { ModulesContainer } from '@nestjs/core';
 
 import type { WholeTopicDeclaration } from '../consuming/handler-discovery.js';
+import { InvalidHandlerError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import type { KafkaEventsServer, RegisteredPattern } from './kafka-events-server.js';
 import { bindPatternHandler } from './pattern-handler.js';
@@ -43,7 +44,12 @@ function placesInOrder(
     const name = `${first?.className ?? ''}.${first?.method ?? ''} ${topic}`;
     const nth = asked.get(name) ?? 0;
     asked.set(name, nth + 1);
-    return described(candidates[nth] ?? first, topic, nth);
+    if (first !== undefined && nth >= candidates.length) {
+      throw new InvalidHandlerError([
+        `${first.className}.${first.method}: is registered twice for "${topic}"; connect KafkaEventsServer once`,
+      ]);
+    }
+    return described(candidates[nth], topic, nth);
   };
 }
 

@@ -20,14 +20,15 @@ const FORBIDDEN_MESSAGE = 'Forbidden resource';
  * partition. Behind Nest's own `ServerKafka` it is best effort, see docs/migrating.md.
  *
  * Nest asks one filter for each error, the nearest that catches it: put a filter of your own nearer
- * for errors that are to count as handled. Errors of other transports, HTTP included, get what Nest
- * would have given them.
+ * for errors that are to count as handled. Requests that wait for a reply, and other transports, HTTP
+ * included, get what Nest would have given them.
  */
 @Catch()
 export class RetryDeadLetterFilter {
   private readonly http: BaseExceptionFilter;
   private readonly rpc = new BaseRpcExceptionFilter();
 
+  /** @internal Made by Nest. */
   constructor(
     private readonly bestEffort: BestEffort,
     { httpAdapter }: HttpAdapterHost,
@@ -47,7 +48,10 @@ export class RetryDeadLetterFilter {
       return throwError(() => error);
     }
     if (context instanceof KafkaContext) {
-      return from(this.bestEffort.failed(toError(thrown), faultOf(thrown), context));
+      const error = toError(thrown);
+      if (this.bestEffort.isOfAnEvent(error, context)) {
+        return from(this.bestEffort.failed(error, faultOf(thrown), context));
+      }
     }
     return this.rpc.catch(thrown, host);
   }

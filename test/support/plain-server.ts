@@ -12,6 +12,7 @@ import { connectedProducer, kafkaJs } from './embedded-kafka.js';
 export interface PlainPlace {
   readonly brokers: readonly string[];
   readonly topic: string;
+  readonly replyTopic: string;
   /** Without the postfix that Nest adds. */
   readonly groupId: string;
 }
@@ -22,11 +23,19 @@ export async function plainPlace(brokers: readonly string[]): Promise<PlainPlace
   const admin = kafkaJs([...brokers]).admin();
   await admin.connect();
   await admin.createTopics({
-    topics: [topic, `${topic}.dlq`].map((name) => ({ topic: name, numPartitions: 1 })),
+    topics: [topic, `${topic}.dlq`, `${topic}.reply`].map((name) => ({
+      topic: name,
+      numPartitions: 1,
+    })),
     waitForLeaders: true,
   });
   await admin.disconnect();
-  return { brokers, topic, groupId: `group-${randomUUID().slice(0, 8)}` };
+  return {
+    brokers,
+    topic,
+    replyTopic: `${topic}.reply`,
+    groupId: `group-${randomUUID().slice(0, 8)}`,
+  };
 }
 
 export interface PlainAppOptions {

@@ -1,11 +1,20 @@
 import type { Clock } from '../../contracts/clock.js';
 import { partitionName, type TopicPartition } from '../../kafka/records.js';
-import type { NestConsumer } from './plain-server.js';
 
 export interface BatchCommitsOptions {
   readonly intervalMs: number;
   readonly clock: Clock;
   readonly onFailed: (error: unknown) => void;
+}
+
+/** What this needs of kafkajs's consumer. */
+export interface CommittingConsumer {
+  readonly events: { readonly END_BATCH_PROCESS: 'consumer.end_batch_process' };
+  on(
+    name: 'consumer.end_batch_process',
+    listener: (event: { readonly payload: Batch }) => void,
+  ): unknown;
+  commitOffsets(items: { topic: string; partition: number; offset: string }[]): Promise<void>;
 }
 
 interface Batch extends TopicPartition {
@@ -27,7 +36,7 @@ export class BatchCommits {
   #committing = false;
 
   constructor(
-    private readonly consumer: NestConsumer,
+    private readonly consumer: CommittingConsumer,
     private readonly options: BatchCommitsOptions,
   ) {
     this.#committedAt = options.clock.now();

@@ -1,6 +1,6 @@
 import type { CallHandler } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import type { KafkaContext } from '@nestjs/microservices';
+import { KafkaHeaders, type KafkaContext } from '@nestjs/microservices';
 import { catchError, type Observable } from 'rxjs';
 
 import type { GroupSurroundings } from '../../consuming/build-group.js';
@@ -61,6 +61,13 @@ export class BestEffort {
         throw error;
       }),
     );
+  }
+
+  /** Whether a failure is an event's: known from its handler, else by nobody waiting for an answer. */
+  isOfAnEvent(error: Error, context: KafkaContext): boolean {
+    if (this.#courses.has(error)) return true;
+    const { headers = {} } = context.getMessage();
+    return !(KafkaHeaders.REPLY_TOPIC in headers && KafkaHeaders.CORRELATION_ID in headers);
   }
 
   /** Takes a failure to its end; resolves when the record is dealt with. @throws RedeliveryError else. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../contracts/clock.js';
+import { toError } from '../../kafka-events.errors.js';
 
 /**
  * The time that a record may be waited for inside `eachMessage`: kafkajs is held up meanwhile, so
@@ -6,6 +7,8 @@ import type { Clock } from '../../contracts/clock.js';
  */
 export class HeartbeatWait {
   readonly #until: number;
+  /** What a heartbeat was refused with. */
+  #refusal: Error | null = null;
 
   constructor(
     private readonly clock: Clock,
@@ -26,9 +29,23 @@ export class HeartbeatWait {
     if (wakeAt > this.#until) return false;
     for (let now = this.clock.now(); now < wakeAt; now = this.clock.now()) {
       await this.#pause(Math.min(wakeAt - now, this.heartbeatIntervalMs));
-      await this.heartbeat();
+      await this.#beat();
     }
     return true;
+  }
+
+  /** Whether an error is the heartbeat's own: nobody's failure, and kafkajs is to have it as it is. */
+  isRefusal(error: Error): boolean {
+    return error === this.#refusal;
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.heartbeat();
+    } catch (thrown) {
+      this.#refusal = toError(thrown);
+      throw this.#refusal;
+    }
   }
 
   #pause(ms: number): Promise<void> {

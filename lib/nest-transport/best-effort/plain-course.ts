@@ -86,9 +86,10 @@ export class PlainCourse {
    * @throws RedeliveryError when neither was possible in the time there is.
    */
   async failed(firstError: Error, fault: InvocationFault): Promise<unknown> {
+    // Without an attempt of ours it failed before the interceptor, or there is none.
     if (this.#next === null) this.#failures++;
     for (let error = firstError; ;) {
-      if (error instanceof RedeliveryError) throw error;
+      if (error instanceof RedeliveryError || this.wait.isRefusal(error)) throw error;
       const verdict = this.#judge(error, fault);
       if (verdict.kind === 'dead-letter') return this.#bury(verdict.reason, error);
       const next = this.#next;

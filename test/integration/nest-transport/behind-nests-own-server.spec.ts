@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { Controller, UseFilters, UseGuards, UseInterceptors } from '@nestjs/common';
-import { EventPattern, Payload } from '@nestjs/microservices';
+import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 
 import {
   IdempotencyInterceptor,
@@ -179,6 +179,34 @@ describeEachKafka('behind Nest’s own ServerKafka', (brokers) => {
     expect(letter).toMatchObject({ reason: 'retries-exhausted', attempts: 4 });
     expect(runs).toBe(4);
     await eventually(async () => (await committed(place)) === 1n);
+  });
+
+  it('a request is answered by Nest, each time it comes', async () => {
+    const place = await plainPlace(brokers);
+    let runs = 0;
+    @Controller()
+    @UseFilters(RetryDeadLetterFilter)
+    @UseInterceptors(IdempotencyInterceptor)
+    class Rpc {
+      @MessagePattern([place.topic])
+      ask(@Payload() value: string): string {
+        runs++;
+        if (value === 'bad') throw new RpcException('no such order');
+        return `answer to ${value}`;
+      }
+    }
+    const request = (value: string, id: string) => ({
+      value,
+      headers: { kafka_correlationId: id, kafka_replyTopic: place.replyTopic, 'event-id': 'same' },
+    });
+    await sendPlain(place, request('a', '1'), request('a', '2'), request('bad', '3'));
+    await bootPlainApp(place, [Rpc]);
+
+    const replies = await deadLettersAt(brokers, place.replyTopic, 3);
+    expect(runs).toBe(3);
+    const errors = replies.flatMap(({ headers }) => headers['kafka_nest-err'] ?? []);
+    expect(replies.filter(({ value }) => value === 'answer to a')).toHaveLength(2);
+    expect(errors).toEqual([expect.stringContaining('no such order')]);
   });
 
   it('waits for whoever else is at the event, and handles it when their lease is over', async () => {

@@ -9,14 +9,17 @@ import {
   UseInterceptors,
   UsePipes,
 } from '@nestjs/common';
-import { Ctx, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 
 import {
   CATCH_METADATA,
   CONTEXT_PARAM,
   CUSTOM_PARAM,
   ENHANCER_METADATA,
+  EVENT_HANDLER,
   PARAM_ARGS_METADATA,
+  PATTERN_EXTRAS_METADATA,
+  PATTERN_HANDLER_METADATA,
   PAYLOAD_PARAM,
 } from '../../../lib/consuming/nest-metadata.js';
 
@@ -63,5 +66,24 @@ describe('the table of Nest’s metadata', () => {
       [`${String(PAYLOAD_PARAM)}:1`]: { index: 1, data: 'sku' },
     });
     expect(Object.keys(params).filter((key) => key.includes(CUSTOM_PARAM))).toHaveLength(1);
+  });
+
+  it('has the keys under which patterns keep what they take, and an object for each method', () => {
+    class Patterns {
+      @EventPattern(['orders'])
+      event(): void {
+        return undefined;
+      }
+      @MessagePattern(['orders'])
+      request(): void {
+        return undefined;
+      }
+    }
+    const { event, request } = Patterns.prototype;
+
+    expect(read(PATTERN_HANDLER_METADATA, event)).toBe(EVENT_HANDLER);
+    expect(read(PATTERN_HANDLER_METADATA, request)).not.toBe(EVENT_HANDLER);
+    expect(read(PATTERN_EXTRAS_METADATA, event)).toEqual({});
+    expect(read(PATTERN_EXTRAS_METADATA, event)).not.toBe(read(PATTERN_EXTRAS_METADATA, request));
   });
 });

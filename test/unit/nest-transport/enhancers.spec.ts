@@ -200,6 +200,22 @@ describe('RetryDeadLetterFilter behind KafkaEventsServer', () => {
     expect(guarded).toMatchObject({ reason: 'rejected-by-guard', handler: 'Orders.guarded' });
   });
 
+  it('is not needed for a handler that gives its record up by itself', async () => {
+    @Controller()
+    class Orders {
+      @EventPattern(['orders'])
+      created(@Payload() _value: unknown, @Ctx() { event }: KafkaEventsContext): void {
+        event.deadLetter('no such order');
+      }
+    }
+    const { send, kafka } = await bootPatternApp({ controllers: [Orders] });
+
+    await send('orders', { value: 'v' });
+
+    const [letter] = await deadLettersOf(kafka, 'orders');
+    expect(letter).toMatchObject({ reason: 'handler-requested', message: 'no such order' });
+  });
+
   it('dead-letters one handler’s failure and lets the others of the pattern succeed once', async () => {
     let runs = 0;
     @Controller()

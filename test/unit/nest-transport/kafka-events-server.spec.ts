@@ -419,6 +419,30 @@ describe('KafkaEventsServer refuses', () => {
     });
   });
 
+  it('to be connected twice: every record would be handled twice', async () => {
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      all(_payload: unknown): void {
+        return undefined;
+      }
+    }
+    const kafka = await TestKafka.start();
+    onCleanup(() => kafka.stop());
+    @Module({ imports: [KafkaEventsTestingModule.forRoot({ kafka })], controllers: [Orders] })
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
+    onCleanup(() => app.close());
+    const strategy = app.get(KafkaEventsServer);
+    app.connectMicroservice({ strategy });
+    app.connectMicroservice({ strategy });
+
+    await expect(rejectionOf(() => app.init())).resolves.toMatchObject({
+      name: 'InvalidHandlerError',
+      message: expect.stringContaining('Orders.all: is registered twice for "orders"'),
+    });
+  });
+
   it('an ordering that the other handlers of the topic do not share', async () => {
     @Controller()
     class Mixed {
