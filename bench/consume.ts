@@ -5,14 +5,13 @@
  * what counts are the ratios within this one run. Nothing else should be running.
  */
 import { execFile } from 'node:child_process';
-import { cpus } from 'node:os';
 import { promisify } from 'node:util';
 
 import { KafkaBroker } from '../test/support/kafka-broker.js';
 import { RedisServer } from '../test/support/redis-server.js';
 import { writeBacklog, type Backlog } from './backlog.js';
 import type { Contender, Task } from './contenders.js';
-import { HEADING, row } from './figures.js';
+import { ratios, report, type Measured, type Table } from './report.js';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const BACKLOG = { records: 300_000, partitions: 6, keys: 10_000 };
@@ -38,15 +37,16 @@ async function time(contender: Contender, backlog: Backlog, extra: Partial<Task>
 }
 
 const RIVALS = {
-  bare: 'bare eachBatch',
+  bare: 'bare kafkajs, eachBatch',
   nestTransport: 'Nest transport, auto-commit',
-  ours: 'ours, memory store',
-  oursValidating: 'ours, class-validator',
-  oursOnRedis: 'ours, Redis store',
+  server: 'KafkaEventsServer, interceptor and filter',
+  ours: 'ours, as it comes (class-validator)',
+  oursUnchecked: 'ours, no validation',
+  oursOnRedis: 'ours, no validation, Redis store',
 } as const satisfies Partial<Record<Contender, string>>;
 type Rival = keyof typeof RIVALS;
 
-async function backlogRatios(backlog: Backlog): Promise<void> {
+async function backlogTable(backlog: Backlog): Promise<Table> {
   const rivals = Object.keys(RIVALS) as Rival[];
   const rates = new Map<Contender, number[]>();
   const measure = async (contender: Contender, from: Backlog): Promise<void> => {
@@ -59,28 +59,43 @@ async function backlogRatios(backlog: Backlog): Promise<void> {
     await measure('nestCommitting', few);
   }
   const of = (contender: Contender): number[] => rates.get(contender) ?? [];
-  const against = (one: Contender, other: Contender): number[] =>
-    of(one).map((rate, round) => rate / (of(other)[round] ?? Number.NaN));
-  console.log(`\nbacklog ${JSON.stringify(BACKLOG)}, ${String(ROUNDS)} rounds, records/s`);
-  console.log(HEADING);
-  for (const rival of rivals) console.log(row(RIVALS[rival], of(rival), 0));
-  console.log(row('Nest transport, commit per record', of('nestCommitting'), 0));
-  for (const rival of rivals.slice(2)) {
-    console.log(row(`${RIVALS[rival]} / bare`, against(rival, 'bare'), 2));
-  }
-  console.log(row('ours / Nest, auto-commit', against('ours', 'nestTransport'), 2));
-  console.log(row('ours / Nest, commit per record', against('ours', 'nestCommitting'), 0));
+  const rate = (name: string, contender: Contender): Measured => ({
+    name: `${name}, records/s`,
+    values: of(contender),
+    digits: 0,
+  });
+  const ratio = (one: Rival, other: Contender, to: string, digits = 2): Measured => ({
+    name: `${RIVALS[one]} / ${to}`,
+    values: ratios(of(one), of(other)),
+    digits,
+  });
+  return {
+    title: 'Consuming a backlog',
+    conditions: { ...BACKLOG, rounds: ROUNDS },
+    rows: [
+      ...rivals.map((rival) => rate(RIVALS[rival], rival)),
+      rate(`Nest transport, commit per record (${String(FEW.records)} records)`, 'nestCommitting'),
+      ...rivals.filter((rival) => rival !== 'bare').map((rival) => ratio(rival, 'bare', 'bare')),
+      ratio('server', 'nestTransport', 'Nest, auto-commit'),
+      ratio('server', 'nestCommitting', 'Nest, commit per record', 0),
+      ratio('oursUnchecked', 'nestTransport', 'Nest, auto-commit'),
+      ratio('oursUnchecked', 'nestCommitting', 'Nest, commit per record', 0),
+    ],
+  };
 }
 
-async function slowHandlers(backlog: Backlog): Promise<void> {
+async function slowHandlersTable(backlog: Backlog): Promise<Table> {
   const ceilingMs = (SLOW.records / SLOW.concurrency) * SLOW.workMs;
   const shares: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    shares.push(ceilingMs / (await time('ours', backlog, SLOW)));
+    shares.push(ceilingMs / (await time('oursUnchecked', backlog, SLOW)));
   }
-  console.log(`\nslow handlers ${JSON.stringify(SLOW)}`);
-  console.log(HEADING);
-  console.log(row(`share of the ceiling (${String(ceilingMs)} ms)`, shares, 3));
+  const name = `share of the ceiling of ${String(ceilingMs)} ms`;
+  return {
+    title: 'Slow handlers',
+    conditions: { ...SLOW, rounds: ROUNDS },
+    rows: [{ name, values: shares, digits: 3 }],
+  };
 }
 
 const broker = await KafkaBroker.start();
@@ -92,9 +107,7 @@ try {
   await writeBacklog(fast);
   await writeBacklog(slow);
   await writeBacklog({ ...FEW, brokers, topic: 'bench.few' });
-  console.log(`Node ${process.version}, ${String(cpus().length)} × ${cpus()[0]?.model ?? '?'}`);
-  await backlogRatios(fast);
-  await slowHandlers(slow);
+  await report([await backlogTable(fast), await slowHandlersTable(slow)]);
 } finally {
   await redis.stop();
   await broker.stop();

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { Controller, Injectable, Module } from '@nestjs/common';
+import { Controller, Injectable, Module, UseFilters, UseInterceptors } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   Ctx,
@@ -19,7 +19,10 @@ import {
   defineEvent,
   DomainEvent,
   EventHandler,
+  IdempotencyInterceptor,
   KafkaEventsModule,
+  KafkaEventsServer,
+  RetryDeadLetterFilter,
   type EventSource,
   type IdempotencyStore,
   type StandardSchema,
@@ -145,14 +148,36 @@ async function listen(
   await app.listen();
 }
 
-/** Us: memory store, dedup on, a contract that checks nothing. */
-async function ours(task: Task, watch: StopWatch): Promise<void> {
-  await consume(task, watch, uncheckedOrder(task.topic), 'memory');
+/** `@EventPattern` behind our server, with dedup, retries and dead letters. */
+async function server(task: Task, watch: StopWatch): Promise<void> {
+  @Controller()
+  @UseInterceptors(IdempotencyInterceptor)
+  @UseFilters(RetryDeadLetterFilter)
+  class Orders {
+    @EventPattern(task.topic)
+    take(@Payload() order: object): void {
+      watch.begin();
+      watch.count(order as Order);
+    }
+  }
+  @Module({ imports: [eventsModule(task, 'memory')], controllers: [Orders] })
+  class App {}
+  const app = await NestFactory.createMicroservice(App, {
+    logger: ['error', 'warn'],
+    inject: [KafkaEventsServer],
+    useFactory: (strategy: KafkaEventsServer) => ({ strategy }),
+  });
+  await app.listen();
 }
 
-/** Us with a contract of class-validator. */
-async function oursValidating(task: Task, watch: StopWatch): Promise<void> {
+/** Us as we come: memory store, dedup on, a contract of class-validator. */
+async function ours(task: Task, watch: StopWatch): Promise<void> {
   await consume(task, watch, validatedOrder(task.topic), 'memory');
+}
+
+/** Us with a contract that checks nothing, as the others do. */
+async function oursUnchecked(task: Task, watch: StopWatch): Promise<void> {
+  await consume(task, watch, uncheckedOrder(task.topic), 'memory');
 }
 
 /** Us with claims in Redis. */
@@ -177,19 +202,18 @@ async function consume(
       watch.count(order as Order);
     }
   }
-  @Module({
-    imports: [
-      KafkaEventsModule.forRoot({
-        clientId: 'bench',
-        brokers: task.brokers,
-        consumer: { groupId: task.groupId },
-        idempotency: { store },
-      }),
-    ],
-    providers: [Orders],
-  })
+  @Module({ imports: [eventsModule(task, store)], providers: [Orders] })
   class App {}
   await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
+}
+
+function eventsModule({ brokers, groupId }: Task, store: IdempotencyStore | 'memory') {
+  return KafkaEventsModule.forRoot({
+    clientId: 'bench',
+    brokers,
+    consumer: { groupId },
+    idempotency: { store },
+  });
 }
 
 function uncheckedOrder(topic: string): EventSource {
@@ -222,8 +246,9 @@ const CONTENDERS = {
   bare,
   nestTransport,
   nestCommitting,
+  server,
   ours,
-  oursValidating,
+  oursUnchecked,
   oursOnRedis,
 };
 export type Contender = keyof typeof CONTENDERS;

@@ -5,13 +5,12 @@
  * within this one run. Nothing else should be running.
  */
 import { execFile } from 'node:child_process';
-import { cpus } from 'node:os';
 import { promisify } from 'node:util';
 
 import { KafkaBroker } from '../test/support/kafka-broker.js';
 import { withAdmin } from '../test/support/unique-topic.js';
-import { HEADING, row } from './figures.js';
 import type { PublishResult, PublishTask } from './publishers.js';
+import { ratios, report, type Measured, type Table } from './report.js';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const PARTITIONS = 6;
@@ -31,6 +30,12 @@ const RUNS: readonly Run[] = [
   ['ours', 512],
 ];
 
+const NAMES: Readonly<Record<PublishTask['publisher'], string>> = {
+  bareSend: 'bare send',
+  bareBatches: 'bare batches of 500',
+  ours: 'ours',
+};
+
 const run = promisify(execFile);
 const publishers = new URL('publishers.ts', import.meta.url).pathname;
 
@@ -44,27 +49,33 @@ async function publish(brokers: string[], [publisher, callers]: Run): Promise<Pu
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as PublishResult;
 }
 
-function report(results: ReadonlyMap<string, readonly PublishResult[]>): void {
+function tableOf(results: ReadonlyMap<string, readonly PublishResult[]>): Table {
   const of = (...key: Run) => results.get(String(key)) ?? [];
   const rates = (...key: Run) => of(...key).map(({ perSecond }) => perSecond);
   const p50s = (...key: Run) => of(...key).map(({ p50Ms }) => p50Ms);
-  const ratio = (ours: readonly number[], bare: readonly number[]) =>
-    ours.map((value, round) => value / (bare[round] ?? Number.NaN));
-  console.log(
-    `\n${String(ROUNDS)} rounds, acks -1, gzip, events per run ${JSON.stringify(EVENTS)}`,
-  );
-  console.log(HEADING);
-  for (const key of RUNS) {
-    console.log(row(`${key[0]}, ${String(key[1])} callers, events/s`, rates(...key), 0));
-  }
-  const ours = rates('ours', 512);
-  console.log(row('512 callers: ours / bare batches', ratio(ours, rates('bareBatches', 512)), 2));
-  console.log(row('512 callers: ours / bare send', ratio(ours, rates('bareSend', 512)), 2));
-  console.log(
-    row('64 callers: ours / bare send', ratio(rates('ours', 64), rates('bareSend', 64)), 2),
-  );
-  console.log(row('lone publish, bare p50, ms', p50s('bareSend', 1), 2));
-  console.log(row('lone publish, ours p50, ms', p50s('ours', 1), 2));
+  const rate = (name: string, ...key: Run): Measured => ({
+    name: `${name}, ${String(key[1])} callers, events/s`,
+    values: rates(...key),
+    digits: 0,
+  });
+  const ratio = (name: string, one: Run, other: Run): Measured => ({
+    name,
+    values: ratios(rates(...one), rates(...other)),
+    digits: 2,
+  });
+  const p50 = (name: string, ...key: Run): Measured => ({ name, values: p50s(...key), digits: 2 });
+  return {
+    title: 'Publishing',
+    conditions: { acks: -1, compression: 'gzip', partitions: PARTITIONS, rounds: ROUNDS },
+    rows: [
+      ...RUNS.map(([publisher, callers]) => rate(NAMES[publisher], publisher, callers)),
+      ratio('512 callers: ours / bare batches', ['ours', 512], ['bareBatches', 512]),
+      ratio('512 callers: ours / bare send', ['ours', 512], ['bareSend', 512]),
+      ratio('64 callers: ours / bare send', ['ours', 64], ['bareSend', 64]),
+      p50('lone publish, bare p50, ms', 'bareSend', 1),
+      p50('lone publish, ours p50, ms', 'ours', 1),
+    ],
+  };
 }
 
 const broker = await KafkaBroker.start();
@@ -73,7 +84,6 @@ try {
   await withAdmin(brokers, (admin) =>
     admin.createTopics({ topics: [{ topic: TOPIC, numPartitions: PARTITIONS }] }),
   );
-  console.log(`Node ${process.version}, ${String(cpus().length)} × ${cpus()[0]?.model ?? '?'}`);
   const results = new Map<string, PublishResult[]>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const each of RUNS) {
@@ -81,7 +91,7 @@ try {
       results.set(String(each), [...(results.get(String(each)) ?? []), result]);
     }
   }
-  report(results);
+  await report([tableOf(results)]);
 } finally {
   await broker.stop();
 }
