@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
@@ -8,34 +9,47 @@ import { InvalidOptionsError } from '../../lib/kafka-events.errors.js';
 import type { KafkaEventsOptions } from '../../lib/kafka-events.options.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { resolveOptions } from '../../lib/resolve-options.js';
-import { codeBlocksOf, tableRowsOf } from '../support/markdown-code.js';
+import { codeBlocksOf, filesOf, tableRowsOf } from '../support/markdown-code.js';
 import { onCleanup } from '../support/cleanup.js';
 
 const run = promisify(execFile);
 
 const PROJECT = resolve(import.meta.dirname, '../..');
-const readme = await readFile(join(PROJECT, 'README.md'), 'utf8');
-const testing = await readFile(join(PROJECT, 'docs/testing.md'), 'utf8');
-const faq = await readFile(join(PROJECT, 'docs/faq.md'), 'utf8');
-const map = await readFile(join(PROJECT, 'lib/README.md'), 'utf8');
+const guides = (await readdir(join(PROJECT, 'docs'))).map((name) => `docs/${name}`);
+const FILES = ['README.md', 'lib/README.md', 'sample-app/README.md', 'CONTRIBUTING.md', ...guides];
+const texts = new Map(
+  await Promise.all(
+    FILES.map(async (file) => [file, await readFile(join(PROJECT, file), 'utf8')] as const),
+  ),
+);
+const map = textOf('lib/README.md');
+const reference = textOf('docs/reference.md');
 
-describe('the README', () => {
-  it('has, as the guides have, TypeScript that compiles under the settings of this repository', async () => {
+function textOf(file: string): string {
+  const text = texts.get(file);
+  if (text === undefined) throw new Error(`there is no ${file}`);
+  return text;
+}
+
+describe('the README and the guides', () => {
+  it('have TypeScript that compiles under the settings of this repository', async () => {
     const directory = await mkdtemp(join(PROJECT, 'node_modules/.cache/readme-'));
     onCleanup(() => rm(directory, { recursive: true, force: true }));
     await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
     await writeFile(
       join(directory, 'tsconfig.json'),
-      JSON.stringify({ extends: join(PROJECT, 'tsconfig.json'), include: ['src'] }),
+      JSON.stringify({ extends: join(PROJECT, 'tsconfig.json'), include: ['**/*.ts'] }),
     );
+    const markdown = ['README.md', ...guides].map(textOf).join('\n');
+    const unnamed = codeBlocksOf(markdown)
+      .filter(({ language, name }) => language === 'ts' && name === '')
+      .map(({ code }, index) => ({ file: `src/snippet-${index}.ts`, code }));
     // Tests need what the newcomer's application has, and are run in there.
-    const snippets = [readme, testing]
-      .flatMap(codeBlocksOf)
-      .filter(({ language, name }) => language === 'ts' && !name.endsWith('.spec.ts'));
-    for (const [index, { name, code }] of snippets.entries()) {
-      const file = join(directory, name === '' ? `src/snippet-${index}.ts` : name);
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, code);
+    const named = filesOf(markdown).filter(({ file }) => !file.endsWith('.spec.ts'));
+    const snippets = [...unnamed, ...named];
+    for (const { file, code } of snippets) {
+      await mkdir(join(directory, dirname(file)), { recursive: true });
+      await writeFile(join(directory, file), code);
     }
 
     const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
@@ -48,12 +62,12 @@ describe('the README', () => {
     expect(files).toHaveLength(snippets.length);
   }, 60_000);
 
-  it('lists every option of the module, and no other', () => {
+  it('list every option of the module, and no other', () => {
     const listed = optionRows().map(([option]) => option);
     expect([...listed].sort()).toEqual(optionNames().sort());
   });
 
-  it('gives the options the defaults they have', () => {
+  it('give the options the defaults they have', () => {
     const stated = optionRows().flatMap(([option = '', text]) => {
       const value = defaultOf(option);
       return value === undefined ? [] : [{ option, text, expected: inWords(option, value) }];
@@ -62,27 +76,24 @@ describe('the README', () => {
     expect(stated.filter(({ text, expected }) => text !== expected)).toEqual([]);
   });
 
-  it('names every code of an error', async () => {
+  it('name every code of an error', async () => {
     const source = await readFile(join(PROJECT, 'lib/kafka-events.errors.ts'), 'utf8');
     const union = /type KafkaEventsErrorCode =(.*?);/s.exec(source)?.[1] ?? '';
     const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => `\`${code}\``);
-    const listed = sectionOf(readme, 'Errors').map(([code]) => code);
+    const listed = sectionOf(reference, 'Errors').map(([code]) => code);
     expect(listed).toEqual(codes);
   });
 });
 
-describe.each([
-  ['README.md', readme],
-  ['lib/README.md', map],
-  ['docs/testing.md', testing],
-  ['docs/faq.md', faq],
-])('%s', (file, text) => {
-  it('links to what exists', async () => {
-    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
-      ([, link = '']) => link,
-    );
-    expect(links).not.toEqual([]);
-    for (const link of links) await access(join(PROJECT, dirname(file), link));
+describe.each([...texts])('%s', (file, text) => {
+  it('links to files and headings that exist', () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)];
+    const broken = links.filter(([, path = '', heading]) => {
+      const target = path === '' ? file : join(dirname(file), path);
+      if (!existsSync(join(PROJECT, target))) return true;
+      return heading !== undefined && !headingsOf(texts.get(target) ?? '').includes(heading);
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
   });
 });
 
@@ -105,8 +116,18 @@ describe('the map of the code', () => {
   });
 });
 
+/** What links call the headings of a text. */
+function headingsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 function optionRows(): string[][] {
-  const rows = tableRowsOf(readme.slice(readme.indexOf('<!-- options -->')));
+  const rows = tableRowsOf(reference.slice(reference.indexOf('<!-- options -->')));
   const end = rows.findIndex(([name]) => name === '`id`');
   const options = rows.slice(0, end).filter(([name = '']) => name.startsWith('`'));
   return options.map(([name = '', ...rest]) => [name.replaceAll('`', ''), ...rest]);
@@ -118,7 +139,7 @@ function sectionOf(markdown: string, title: string): string[][] {
   return tableRowsOf(section).slice(2);
 }
 
-const SECTIONS = ['consumer', 'producer', 'idempotency', 'retry', 'deadLetter'];
+const SECTIONS = ['consumer', 'producer', 'idempotency', 'retry', 'deadLetter', 'nestTransport'];
 const HIDDEN = ['clock', ...SECTIONS];
 
 /** Every option there is, by its path: what a refusal of an unknown one says there are. */
@@ -179,7 +200,7 @@ const UNITS: readonly (readonly [
   ],
 ];
 
-/** A default as the README writes it: `'verify'`, 30 s, 64 MiB, 10,000. */
+/** A default as the reference writes it: `'verify'`, 30 s, 64 MiB, 10,000. */
 function inWords(option: string, value: unknown): string {
   if (typeof value === 'string') return `\`'${value}'\``;
   if (typeof value !== 'number') return `\`${String(value)}\``;

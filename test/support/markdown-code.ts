@@ -12,6 +12,13 @@ export function codeBlocksOf(markdown: string): CodeBlock[] {
   return [...fences].map(([, language = '', name = '', code = '']) => ({ language, name, code }));
 }
 
+/** The TypeScript files that a guide has its readers write; a block may stand for several. */
+export function filesOf(markdown: string): { readonly file: string; readonly code: string }[] {
+  return codeBlocksOf(markdown)
+    .filter(({ language, name }) => language === 'ts' && name !== '')
+    .flatMap(({ name, code }) => name.split(' ').map((file) => ({ file, code })));
+}
+
 /** A line of a table, its cells without the padding. */
 export function tableRowsOf(markdown: string): string[][] {
   const lines = markdown.split('\n').filter((line) => line.startsWith('|'));

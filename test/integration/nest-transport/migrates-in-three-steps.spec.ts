@@ -8,7 +8,7 @@ import { TestProcess } from '../../support/child-process.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { kafkaJs } from '../../support/embedded-kafka.js';
 import { eventually } from '../../support/eventually.js';
-import { codeBlocksOf } from '../../support/markdown-code.js';
+import { filesOf } from '../../support/markdown-code.js';
 import { committedOffsetOf, deadLettersAt } from '../../support/pattern-shop.js';
 import { describeRealKafka, startPrivateBroker } from '../../support/real-kafka.js';
 
@@ -45,12 +45,7 @@ function migration(startKafka: () => Promise<readonly string[]>): void {
     await mkdir(join(PROJECT, '.cache'), { recursive: true });
     directory = await mkdtemp(join(PROJECT, '.cache/migrating-'));
     onCleanup(() => rm(directory, { recursive: true, force: true }));
-    for (const { language, name, code } of codeBlocksOf(guide)) {
-      if (language === 'ts' && name !== '') await writeInto(directory, name, code);
-    }
-    // "The controller stays as it is in step 1."
-    const controller = await readFile(join(directory, 'step-1/orders.controller.ts'), 'utf8');
-    await writeInto(directory, 'step-2/orders.controller.ts', controller);
+    for (const { file, code } of filesOf(guide)) await writeInto(directory, file, code);
 
     brokers = await startKafka();
     const client = kafkaJs([...brokers]);
