@@ -18,6 +18,7 @@ import type { BoundHandler } from '../../lib/consuming/event-handler.js';
 import { KafkaEventsRuntimeModule } from '../../lib/kafka-events-runtime.module.js';
 import type { KafkaEventsSettings } from '../../lib/kafka-events.options.js';
 import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from '../../lib/kafka-events.tokens.js';
+import { KafkaEventsServer } from '../../lib/nest-transport/kafka-events-server.js';
 import { onCleanup } from '../support/cleanup.js';
 import { OrderCreated } from '../support/shop-events.js';
 
@@ -48,6 +49,8 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
     handlerOverrides: {},
     topicName: (topic: string) => topic,
     idempotency: { windowMs: 1 },
+    connection: { brokers: [], clientId: 'shop' },
+    nestTransport: { ordering: 'partition' },
     ...settings,
   };
   return {
@@ -56,6 +59,11 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
     providers: [
       { provide: KAFKA_EVENTS_SETTINGS, useValue },
       { provide: CONSUMER_RUNTIME, useValue: new RecordingRuntime(log) },
+      {
+        provide: KafkaEventsServer,
+        useFactory: (all: KafkaEventsSettings) => new KafkaEventsServer(all),
+        inject: [KAFKA_EVENTS_SETTINGS],
+      },
     ],
   };
 }
