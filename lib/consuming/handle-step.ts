@@ -2,7 +2,6 @@ import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
-import type { ClaimStep } from './claim-step.js';
 import { EventContext } from './event-context.js';
 import { HandlerCall, type CallResult, type CallSurroundings } from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
@@ -17,7 +16,7 @@ export class HandleStep {
     /** Handlers of the group running at once; null: no limit beyond their own. */
     private readonly groupSlots: Semaphore | null,
     running: RunningHandlers,
-    claims: Pick<ClaimStep, 'take'>,
+    claims: CallSurroundings['claims'],
     private readonly sink: EventSink,
     private readonly signals: SignalSink,
     private readonly clock: Clock,

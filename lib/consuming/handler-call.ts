@@ -29,7 +29,7 @@ const SUCCEEDED: CallResult = { kind: 'succeeded' };
 /** What all calls of a group share. */
 export interface CallSurroundings {
   readonly running: RunningHandlers;
-  readonly claims: Pick<ClaimStep, 'take'>;
+  readonly claims: Pick<ClaimStep, 'take' | 'drop'>;
   readonly signals: SignalSink;
   readonly clock: Clock;
 }
@@ -93,15 +93,14 @@ export class HandlerCall implements RunningHandler, CallControl {
     }
     return reading.then((payload) => {
       course.payload = payload;
-      const { id, timeoutMs } = handler.settings;
-      // Too late to begin: the record may be dead-lettered, or somebody else's, by now.
-      if (context.ended) throw new HandlerTimeoutError(id, timeoutMs);
+      this.#throwIfEnded();
       return handler.invoke(payload, context, this);
     });
   }
 
   claim(): MaybePromise<boolean> {
     const { course } = this;
+    this.#throwIfEnded();
     course.claims = true;
     const taken = this.around.claims.take(course);
     return isPromise(taken)
@@ -110,8 +109,18 @@ export class HandlerCall implements RunningHandler, CallControl {
   }
 
   #claimed(taken: Claimed): boolean {
+    // Nobody would end a claim that comes after the end: its lease does.
+    if (this.context.ended) this.around.claims.drop(this.course);
+    this.#throwIfEnded();
     this.course.turnedAway = taken === 'go' ? null : taken;
     return taken === 'go';
+  }
+
+  /** Too late to begin: the record may be dead-lettered, or somebody else's, by now. */
+  #throwIfEnded(): void {
+    if (!this.context.ended) return;
+    const { id, timeoutMs } = this.course.runtime.handler.settings;
+    throw new HandlerTimeoutError(id, timeoutMs);
   }
 
   #withinTime(returned: Promise<unknown>): Promise<CallResult> {

@@ -184,8 +184,9 @@ export class RecordPipeline {
 
   #attempted(course: HandlerCourse, result: CallResult | null): MaybePromise<Pass> {
     if (result === null) return this.#again(course, null);
-    if (result.kind !== 'succeeded') return this.#failed(course, result);
-    return course.turnedAway === null ? this.#complete(course) : notNow(course.turnedAway);
+    // What failed around a body that did not run is no failure of its own.
+    if (course.turnedAway !== null && result.kind !== 'overdue') return notNow(course.turnedAway);
+    return result.kind === 'succeeded' ? this.#complete(course) : this.#failed(course, result);
   }
 
   #complete(course: HandlerCourse): MaybePromise<Pass> {

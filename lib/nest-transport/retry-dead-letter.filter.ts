@@ -3,6 +3,7 @@ import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { BaseRpcExceptionFilter, KafkaContext, RpcException } from '@nestjs/microservices';
 import { from, throwError, type Observable } from 'rxjs';
 
+import { EventContext } from '../consuming/event-context.js';
 import type { InvocationFault } from '../failure/classify-failure.js';
 import { toError } from '../kafka-events.errors.js';
 import { BestEffort } from './best-effort/best-effort.js';
@@ -42,6 +43,8 @@ export class RetryDeadLetterFilter {
       return undefined;
     }
     const context: unknown = host.getType() === 'rpc' ? host.switchToRpc().getContext() : null;
+    // An `@EventHandler`, with `globalEnhancers`: the engine judges by itself.
+    if (context instanceof EventContext) return undefined;
     if (context instanceof KafkaEventsContext) {
       const error = toError(thrown);
       context.judge(error, faultOf(thrown));

@@ -141,6 +141,50 @@ describe('a handler of a whole topic', () => {
     expect(bodies).toEqual(['e1']);
   });
 
+  it('is a duplicate although what stands around it fails without its answer', async () => {
+    const partition = ordersWith('same', 'same');
+    const handler = wholeTopicHandler('all', async (_payload, _context, control) => {
+      if (!(await control.claim())) throw new TypeError("cannot read 'id' of undefined");
+    });
+    const engine = await startEngine([partition], [handler]);
+
+    engine.kafka.fetch(partition);
+
+    await eventually(() => partition.committed === 2n);
+    expect(engine.count('duplicate')).toBe(1);
+    expect(engine.count('attemptFailed')).toBe(0);
+    expect(engine.deadLetters).toEqual([]);
+  });
+
+  it('is not claimed for once its time is over, and holds no claim that comes too late', async () => {
+    const store = new MemoryIdempotencyStore();
+    const partition = ordersWith('e1');
+    let free = (): void => undefined;
+    const freed = new Promise<void>((resolve) => (free = resolve));
+    const late: unknown[] = [];
+    const handler = wholeTopicHandler(
+      'all',
+      async (_payload, _context, control) => {
+        await freed;
+        try {
+          late.push(await control.claim());
+        } catch (error) {
+          late.push(error);
+        }
+      },
+      { timeoutMs: 20 },
+    );
+    const engine = await startEngine([partition], [handler], { store });
+    engine.kafka.fetch(partition);
+    await eventually(() => engine.deadLetters.length === 1);
+
+    free();
+
+    await eventually(() => late.length === 1);
+    expect(late).toEqual([expect.objectContaining({ name: 'HandlerTimeoutError' })]);
+    expect(store.size).toBe(0);
+  });
+
   it('keeps the attempts of a claim it asked for, and dead-letters at the end of them', async () => {
     const partition = ordersWith('e1', 'e1');
     const attempts: number[] = [];

@@ -19,6 +19,8 @@ import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { of, type Observable } from 'rxjs';
 
 import {
+  EventHandler,
+  EventPublisher,
   IdempotencyInterceptor,
   KafkaEventsContext,
   KafkaEventsServer,
@@ -26,12 +28,14 @@ import {
   NonRetryableEventError,
   RetryDeadLetterFilter,
 } from '../../../lib/index.js';
+import { EventSpy } from '../../../lib/testing/event-spy.js';
 import { KafkaEventsTestingModule } from '../../../lib/testing/kafka-events-testing.module.js';
 import { TestKafka } from '../../../lib/testing/test-kafka.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { connectedProducer, kafkaJs } from '../../support/embedded-kafka.js';
 import { eventually } from '../../support/eventually.js';
 import { bootPatternApp, committedOffset, deadLettersOf } from '../../support/pattern-shop.js';
+import { OrderCreated } from '../../support/shop-events.js';
 
 const event = (eventId: string, value = '{}') => ({ value, headers: { 'event-id': eventId } });
 
@@ -290,6 +294,41 @@ describe('RetryDeadLetterFilter behind KafkaEventsServer', () => {
 
     await eventually(async () => (await committedOffset(kafka, 'orders')) === 2n);
     expect(runs).toBe(1);
+  });
+});
+
+describe('both, with globalEnhancers', () => {
+  it('leave @EventHandler methods to the engine', async () => {
+    let attempts = 0;
+    const failures: unknown[] = [];
+    @Injectable()
+    class Handlers {
+      @EventHandler(OrderCreated)
+      created(_order: OrderCreated): void {
+        if (++attempts < 2) throw new Error('once');
+      }
+    }
+    const { app } = await bootPatternApp(
+      {
+        providers: [
+          Handlers,
+          { provide: APP_INTERCEPTOR, useExisting: IdempotencyInterceptor },
+          { provide: APP_FILTER, useExisting: RetryDeadLetterFilter },
+        ],
+      },
+      {
+        globalEnhancers: true,
+        observers: [{ onFilterFailed: (signal) => failures.push(signal) }],
+      },
+    );
+
+    await app.get(EventPublisher).publish(OrderCreated, { orderId: 'o-1' }, { eventId: 'e-1' });
+    await app.get(EventPublisher).publish(OrderCreated, { orderId: 'o-1' }, { eventId: 'e-1' });
+
+    const spy = app.get(EventSpy);
+    await spy.duplicate(OrderCreated);
+    expect(await spy.handledEvents(OrderCreated)).toMatchObject([{ attempt: 2 }]);
+    expect(failures).toEqual([]);
   });
 });
 
