@@ -34,14 +34,30 @@ describe('a member that joins again unannounced', () => {
 
   it('because leaders keep moving, skips and repeats nothing', async () => {
     const { shop, member, held } = await running();
+    const { generationId = 0 } = shop.kafka.group(GROUP) ?? {};
     for (let i = 0; i < 6; i++) {
       const partition = i % 4;
-      const { generationId = 0 } = shop.kafka.group(GROUP) ?? {};
-      shop.kafka.moveLeader(TOPIC, partition, 1 - shop.leaderOf(partition));
+      const leader = 1 - shop.leaderOf(partition);
+      const askedBefore = shop.kafka.requestsOf('Fetch').at(-1);
+      shop.kafka.moveLeader(TOPIC, partition, leader);
       for (const each of PARTITIONS) await shop.order(each, 3);
-      await eventually(() => (shop.kafka.group(GROUP)?.generationId ?? 0) > generationId);
+      // A member that has just asked who leads follows without joining again.
+      await eventually(() => {
+        const fetches = shop.kafka.requestsOf('Fetch');
+        const since = askedBefore === undefined ? 0 : fetches.lastIndexOf(askedBefore) + 1;
+        return fetches
+          .slice(since)
+          .some(
+            ({ nodeId, request }) =>
+              nodeId === leader &&
+              request.topics.some(({ partitions }) =>
+                partitions.some((each) => each.partition === partition),
+              ),
+          );
+      });
     }
     held.finish();
+    expect(shop.kafka.group(GROUP)?.generationId).toBeGreaterThan(generationId);
 
     await shop.keepsItsPromise();
     expect(member.health.status).toBe('up');

@@ -191,8 +191,9 @@ describe('verbs of the cluster', () => {
     const patient = await connectedProducer(kafkaJs(kafka.brokers));
     kafka.moveLeader('orders', 0, 0);
     kafka.moveLeader('orders', 0, 1);
-    await send(patient);
-    await eventually(() => member.values.length === 2);
+    await send(patient, 0, 'after the move');
+    // kafkajs joins again for a moved leader, and may read again what it had not committed.
+    await eventually(() => member.values.includes('after the move'));
     expect(kafka.requestsOf('Produce').at(-1)?.nodeId).toBe(1);
   });
 
@@ -274,6 +275,6 @@ async function start({ brokers = 1, requestTimeout = 5000 } = {}) {
   return { kafka, admin, producer: await connectedProducer(client) };
 }
 
-function send(producer: Producer, partition = 0): Promise<unknown> {
-  return producer.send({ topic: 'orders', messages: [{ partition, value: String(partition) }] });
+function send(producer: Producer, partition = 0, value = String(partition)): Promise<unknown> {
+  return producer.send({ topic: 'orders', messages: [{ partition, value }] });
 }

@@ -14,15 +14,18 @@ import { outOfRangePartition, toDriverError } from './kafkajs-errors.js';
 import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
 import { Membership } from './membership.js';
 import { PartialFetch, type FetchRequest } from './partial-fetch.js';
-import { preJoinAssigner, type JoinAnswer, type MembershipObserver } from './pre-join-assigner.js';
+import { preJoinAssigners, type JoinAnswer, type MembershipObserver } from './pre-join-assigner.js';
+import type { PastAssignment } from './sticky-assigner.js';
 import { withinMs } from '../../../contracts/within.js';
 
 /** Whom a session tells what happens. Only `records` may throw, and that ends the session. */
 export interface SessionOwner {
   /** Awaited before each rejoin, while commits are still accepted. */
   revoking(): Promise<void>;
+  /** What was assigned last, in this session or an earlier one. */
+  readonly had: PastAssignment;
   /** @param uninterrupted whether what was assigned before cannot have been anybody else's since. */
-  assigned(partitions: readonly TopicPartition[], uninterrupted: boolean): void;
+  assigned(partitions: readonly TopicPartition[], uninterrupted: boolean, generation: number): void;
   /** Everything was given up. */
   lost(): void;
   epochOf(partition: TopicPartition): number | undefined;
@@ -72,7 +75,7 @@ export class ConsumerSession implements MembershipObserver {
     });
     this.consumer = client.kafka.consumer({
       groupId: config.groupId,
-      partitionAssigners: [preJoinAssigner(this)],
+      partitionAssigners: preJoinAssigners(this),
       sessionTimeout: config.sessionTimeoutMs,
       rebalanceTimeout: config.rebalanceTimeoutMs,
       heartbeatInterval: config.heartbeatIntervalMs,
@@ -86,6 +89,10 @@ export class ConsumerSession implements MembershipObserver {
 
   get isOver(): boolean {
     return this.end.reason !== null;
+  }
+
+  get had(): PastAssignment {
+    return this.owner.had;
   }
 
   /**
@@ -250,7 +257,8 @@ export class ConsumerSession implements MembershipObserver {
     this.lastSign = performance.now();
     this.gate.openNextRound();
     const uninterrupted = before !== null && this.membership.continues(before);
-    this.owner.assigned(partitionsOf(assignment), uninterrupted);
+    const { generationId } = this.membership;
+    this.owner.assigned(partitionsOf(assignment), uninterrupted, generationId);
   }
 
   private readonly takeBatch = (payload: EachBatchPayload): Promise<void> => {

@@ -14,6 +14,7 @@ import { createKafkaJsClient, retryOptions } from './kafkajs-client.js';
 import { isCoordinationPending } from './kafkajs-errors.js';
 import { PartitionOwnership, type OwnershipChange } from './partition-ownership.js';
 import { isHopeful, restartDelayMs } from './restart-delay.js';
+import { NOTHING_HAD, type PastAssignment } from './sticky-assigner.js';
 
 const FIRST_JOIN_DELAYS_MS = [100, 200, 400, 800, 1600];
 /** A session that lasted this long was a good one: the next delay is the first again. */
@@ -28,6 +29,8 @@ const GOOD_SESSION_MS = 10_000;
  */
 export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   private readonly ownership = new PartitionOwnership();
+  /** Outlives sessions: a member that comes back is to get again what nobody took meanwhile. */
+  had: PastAssignment = NOTHING_HAD;
   private readonly paused = new Map<string, TopicPartition>();
   /** Paused for good: what they should read next is not in the log any more. */
   private readonly held = new Map<string, TopicPartition>();
@@ -113,7 +116,12 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
     }
   }
 
-  assigned(partitions: readonly TopicPartition[], uninterrupted: boolean): void {
+  assigned(
+    partitions: readonly TopicPartition[],
+    uninterrupted: boolean,
+    generation: number,
+  ): void {
+    this.had = { partitions, generation };
     this.announce(this.ownership.assign(partitions, uninterrupted));
     this.tell('onState', (hooks) => {
       hooks.onState('running');

@@ -11,6 +11,10 @@ export class Membership {
     private readonly answer: JoinAnswer,
   ) {}
 
+  get generationId(): number {
+    return this.answer.generationId;
+  }
+
   /**
    * Whether nobody else can have owned in between what we own in both. A generation that we did not
    * see through may have given our partitions to others, and a new member id is a new member.

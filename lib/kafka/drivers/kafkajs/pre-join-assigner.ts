@@ -1,6 +1,7 @@
-import { PartitionAssigners, type Broker, type Cluster, type PartitionAssigner } from 'kafkajs';
+import type { Assigner, Broker, Cluster, PartitionAssigner } from 'kafkajs';
 import type { FetchAnswer } from './fetch-gate.js';
 import type { FetchRequest } from './partial-fetch.js';
+import { stickyAssigners, type PastAssignment } from './sticky-assigner.js';
 
 /** What a broker answers to a member that joins. */
 export interface JoinAnswer {
@@ -12,6 +13,8 @@ export interface JoinAnswer {
 export interface MembershipObserver {
   /** Nothing is to be fetched any more. */
   readonly isOver: boolean;
+  /** What we had last, for whoever leads the group. */
+  readonly had: PastAssignment;
   /** Awaited before every join, the first included. */
   beforeJoin(): Promise<void>;
   /** The group has a new generation; the assignment follows with the event `GROUP_JOIN`. */
@@ -29,27 +32,32 @@ export interface MembershipObserver {
 }
 
 /**
- * kafkajs's round robin, under its own protocol name, so that a group can move to it member by
- * member; and a way in.
+ * The assigners of a consumer, see `stickyAssigners`; and a way in.
  *
  * kafkajs has no rebalance listener: it announces a rebalance after the fact, awaits nobody, and on
  * three of its paths says nothing. But an assigner is given the consumer's own cluster, and every
  * join begins by asking that cluster for the group's coordinator.
  */
-export function preJoinAssigner(observer: MembershipObserver): PartitionAssigner {
-  return (config) => {
-    observeCluster(config.cluster, observer);
-    const roundRobin = PartitionAssigners.roundRobin(config);
-    return {
-      name: roundRobin.name,
-      version: roundRobin.version,
-      protocol: (subscription) => roundRobin.protocol(subscription),
-      assign: (group) => {
-        observer.members(group.members.length);
-        return roundRobin.assign(group);
+export function preJoinAssigners(observer: MembershipObserver): PartitionAssigner[] {
+  let made: Assigner[] | undefined;
+  const assignersOf = (cluster: Cluster): Assigner[] => {
+    if (made !== undefined) return made;
+    observeCluster(cluster, observer);
+    return stickyAssigners(
+      cluster,
+      () => observer.had,
+      (count) => {
+        observer.members(count);
       },
-    };
+    );
   };
+  // kafkajs asks each for itself, with one and the same cluster.
+  return [0, 1].map((nth) => ({ cluster }) => {
+    made = assignersOf(cluster);
+    const assigner = made[nth];
+    if (assigner === undefined) throw new RangeError('a protocol is missing');
+    return assigner;
+  });
 }
 
 function observeCluster(cluster: Cluster, observer: MembershipObserver): void {

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { AssignerProtocol, PartitionAssigners, type PartitionAssigner } from 'kafkajs';
 import {
-  preJoinAssigner,
+  preJoinAssigners,
   type MembershipObserver,
 } from '../../../../../lib/kafka/drivers/kafkajs/pre-join-assigner.js';
+import { NOTHING_HAD } from '../../../../../lib/kafka/drivers/kafkajs/sticky-assigner.js';
 import { StubCluster } from '../../../../support/stub-kafkajs.js';
 
 const topic = 'orders';
@@ -17,6 +18,7 @@ describe('preJoinAssigner', () => {
     get isOver() {
       return isOver;
     },
+    had: NOTHING_HAD,
     beforeJoin: () => {
       told.push(`before join, coordinator ${cluster.calls.length === 0 ? 'unknown' : 'known'}`);
       return Promise.resolve();
@@ -38,25 +40,31 @@ describe('preJoinAssigner', () => {
     config = { cluster, groupId: 'group', logger: {} } as unknown as typeof config;
   });
 
-  it('advertises and assigns as kafkajs’s round robin does, and counts the members', async () => {
-    const mine = preJoinAssigner(observer)(config);
+  it('offers its own protocol first, then kafkajs’s round robin under its name', () => {
+    const [sticky, roundRobin] = preJoinAssigners(observer).map((make) => make(config));
     const theirs = PartitionAssigners.roundRobin(config);
-    const subscription = { topics: [topic] };
-    expect(mine.protocol(subscription)).toEqual(theirs.protocol(subscription));
-    expect([mine.name, mine.version]).toEqual([theirs.name, theirs.version]);
+    expect(roundRobin).toMatchObject({ name: theirs.name, version: theirs.version });
+    expect(sticky?.name).not.toBe(theirs.name);
 
+    const theirMetadata = theirs.protocol({ topics: [topic] }).metadata;
+    for (const mine of [sticky, roundRobin]) {
+      const { MemberMetadata } = AssignerProtocol;
+      const metadata = mine?.protocol({ topics: [topic] }).metadata ?? Buffer.alloc(0);
+      const { version, topics } = MemberMetadata.decode(metadata) ?? {};
+      expect({ version, topics }).toMatchObject({ version: 0, topics: [topic] });
+      expect(MemberMetadata.decode(theirMetadata)).toMatchObject({ version, topics });
+    }
+  });
+
+  it('counts the members when it assigns', async () => {
+    const [sticky] = preJoinAssigners(observer).map((make) => make(config));
     const members = ['b', 'a'].map((memberId) => ({ memberId, memberMetadata: Buffer.alloc(0) }));
-    const assigned = await mine.assign({ members, topics: [topic] });
-    expect(assigned).toEqual(await theirs.assign({ members, topics: [topic] }));
-    const ofA = assigned.find(({ memberId }) => memberId === 'a')?.memberAssignment;
-    expect(AssignerProtocol.MemberAssignment.decode(ofA ?? Buffer.alloc(0))?.assignment).toEqual({
-      [topic]: [0, 2],
-    });
+    await sticky?.assign({ members, topics: [topic] });
     expect(told).toEqual(['2 members']);
   });
 
   it('tells of joins before they begin and when they are answered, and of leaving before it', async () => {
-    preJoinAssigner(observer)(config);
+    for (const make of preJoinAssigners(observer)) make(config);
     const coordinator = await cluster.findGroupCoordinator();
     await coordinator.joinGroup();
     await coordinator.leaveGroup();
@@ -68,14 +76,14 @@ describe('preJoinAssigner', () => {
   });
 
   it('knows no brokers to fetch from once it is over', () => {
-    preJoinAssigner(observer)(config);
+    for (const make of preJoinAssigners(observer)) make(config);
     expect(cluster.getNodeIds()).toEqual(['1', '2']);
     isOver = true;
     expect(cluster.getNodeIds()).toEqual([]);
   });
 
   it('stands before the fetches of every broker, once each', async () => {
-    preJoinAssigner(observer)(config);
+    for (const make of preJoinAssigners(observer)) make(config);
     for (const nodeId of ['1', '2', '1']) {
       const broker = await cluster.findBroker({ nodeId });
       await broker.fetch({ topics: [] });
