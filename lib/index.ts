@@ -55,6 +55,7 @@ export type {
   IdempotencyScope,
   Ordering,
 } from './consuming/handler-options.js';
+export type { OutageOptions } from './failure/outage-breaker.js';
 export type { RetryOptions } from './failure/retry-policy.js';
 export type { DeadLetterReason } from './failure/dead-letter-reason.js';
 
@@ -82,6 +83,7 @@ export { KafkaEventsHealth } from './observability/health.js';
 export type {
   GroupHealth,
   HealthReport,
+  OutageHealth,
   PartitionHealth,
   PublisherHealth,
   StalledPartition,

@@ -86,7 +86,7 @@ export class KafkaEventsEngine {
     const redacted = (error: Error | null): string | null =>
       error === null ? null : redact(error.message);
     return new KafkaEventsHealth({
-      groups: () => consumers.consumers.map((group) => groupHealth(group, redact)),
+      groups: () => consumers.consumers.map((group) => groupHealth(group, redact, clock.now())),
       stalled: (longerThanMs) =>
         consumers.consumers.flatMap((group) => stalledPartitions(group, longerThanMs, clock.now())),
       publisher: () => {

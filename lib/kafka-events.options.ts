@@ -4,6 +4,7 @@ import type { Clock } from './contracts/clock.js';
 import type { Deserializer, KafkaOptions } from '@nestjs/microservices';
 
 import type { EventHandlerOverrides, Ordering } from './consuming/handler-options.js';
+import type { OutageOptions, OutagePolicy } from './failure/outage-breaker.js';
 import type { RetryOptions, RetryPolicy } from './failure/retry-policy.js';
 import type { IdempotencyStore } from './idempotency/idempotency-store.js';
 import type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
@@ -123,6 +124,8 @@ export interface KafkaEventsOptions {
   readonly producer?: ProducerOptions;
   /** Defaults of all handlers. */
   readonly retry?: RetryOptions;
+  /** When a handler's failures are an outage: it is held then. `false`: never. Default of all handlers. */
+  readonly outage?: OutageOptions | false;
   readonly idempotency?: IdempotencyOptions;
   readonly deadLetter?: DeadLetterOptions;
   /** Overrides of decorators by handler id. */
@@ -186,6 +189,7 @@ export interface KafkaEventsSettings {
   readonly maxBufferedBytes: number;
   readonly producer: ProducerSettings;
   readonly retry: RetryPolicy;
+  readonly outage: OutagePolicy | null;
   readonly idempotency: {
     readonly store: IdempotencyStore;
     readonly windowMs: number;

@@ -8,7 +8,7 @@ import { readConsumer } from './options/consumer-options.js';
 import { readDeadLetter } from './options/dead-letter-options.js';
 import { DEFAULTS } from './options/defaults.js';
 import { readEnvironment, type Environment } from './options/environment.js';
-import { readHandler, readRetry } from './options/handler-overrides.js';
+import { readHandler, readOutage, readRetry } from './options/handler-overrides.js';
 import { readIdempotency } from './options/idempotency-options.js';
 import { readNestTransport } from './options/nest-transport-options.js';
 import { OptionProblems } from './options/option-problems.js';
@@ -61,6 +61,7 @@ function readSettings(
     ...readConsumer(root, env),
     producer: root.section('producer', readProducer) ?? DEFAULTS.producer,
     retry: { ...DEFAULTS.retry, ...root.section('retry', readRetry) },
+    outage: withDefaults(readOutage(root)),
     idempotency: readIdempotency(root, env, clock, consume && connect),
     deadLetter: root.section('deadLetter', readDeadLetter) ?? DEFAULTS.deadLetter,
     handlerOverrides: readOverrides(root),
@@ -73,6 +74,10 @@ function readSettings(
     driver: root.callback('driver') ?? defaultDriver,
     clock,
   };
+}
+
+function withDefaults(outage: ReturnType<typeof readOutage>): KafkaEventsSettings['outage'] {
+  return outage === false ? null : { ...DEFAULTS.outage, ...outage };
 }
 
 function readSides(root: Root): { readonly consume: boolean; readonly connect: boolean } {

@@ -46,7 +46,7 @@ export function buildGroup(
   const { inProcess } = idempotency.store;
   const runtimes = handlers.map(
     (handler) =>
-      new HandlerRuntime(handler, inProcess ? 0 : CLAIMS_AHEAD, () => {
+      new HandlerRuntime(handler, clock, inProcess ? 0 : CLAIMS_AHEAD, () => {
         dispatcher.pump();
       }),
   );
@@ -65,6 +65,7 @@ export function buildGroup(
       dispatcher.pump();
     },
     running,
+    handlers: runtimes,
     budget,
     signals,
     clock,

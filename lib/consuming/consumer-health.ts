@@ -4,14 +4,20 @@ import type { OwnedPartition } from './owned-partition.js';
 
 /** A group's state as health reports it. */
 export function groupHealth(
-  { groupId, state, error, partitions, failedCommits }: GroupConsumer,
+  { groupId, state, error, partitions, failedCommits, outages }: GroupConsumer,
   redact: (text: string) => string,
+  now: number,
 ): GroupHealth {
   return {
     groupId,
     state,
     error: error === null ? null : redact(error.message),
     failedCommits,
+    outages: outages.map((outage) => ({
+      handlerId: outage.handlerId,
+      error: redact(outage.error.message),
+      heldMs: now - outage.since,
+    })),
     partitions: partitions.map((owned) => partitionHealth(owned, redact)),
   };
 }

@@ -17,6 +17,7 @@ import { recordRef, type Delivery } from './delivery.js';
 import type { TopicRoutes } from './event-router.js';
 import { FlowControl } from './flow-control.js';
 import type { Ordering } from './handler-options.js';
+import type { HandlerRuntime } from './handler-runtime.js';
 import { OffsetCommitter } from './offset-committer.js';
 import { OwnedPartition, RecordPlace } from './owned-partition.js';
 import type { Opened, RecordOutcome, RecordPipeline } from './record-pipeline.js';
@@ -24,6 +25,13 @@ import type { RunningHandler, RunningHandlers } from './running-handlers.js';
 
 /** Of the time before a rejoin; the rest is for the commit. */
 const DRAIN_SHARE = 0.75;
+
+/** A handler that is held, why, and since when, in milliseconds since the Unix epoch. */
+export interface HandlerOutage {
+  readonly handlerId: string;
+  readonly error: Error;
+  readonly since: number;
+}
 
 /** What a group consumes from one physical topic. */
 export interface ConsumedTopic {
@@ -41,6 +49,7 @@ export interface GroupConsumerParts {
   readonly dispatch: (delivery: Delivery) => void;
   readonly pump: () => void;
   readonly running: RunningHandlers;
+  readonly handlers: readonly HandlerRuntime[];
   readonly budget: BufferBudget;
   readonly signals: SignalSink;
   readonly clock: Clock;
@@ -111,6 +120,13 @@ export class GroupConsumer implements ConsumerHooks {
   }
   get running(): Iterable<RunningHandler> {
     return this.parts.running;
+  }
+  /** Handlers that are held because what they depend on is down. */
+  get outages(): readonly HandlerOutage[] {
+    return this.parts.handlers.flatMap(({ id, breaker }) => {
+      const outage = breaker?.outage ?? null;
+      return outage === null ? [] : [{ handlerId: id, ...outage }];
+    });
   }
   get partitions(): readonly OwnedPartition[] {
     return [...this.#owned.values()];

@@ -22,6 +22,8 @@ export class HandlerCourse {
   askedWith: string | null = null;
   /** The latest call, while it has not come back although its time is long over. */
   overdue: Promise<void> | null = null;
+  /** Whether it tries, for all that are held, if an outage is over. */
+  probing = false;
   /** Set once the record is given up: what is left is to have it acknowledged in the DLQ. */
   verdict: { readonly reason: DeadLetterReason; readonly error: Error } | null = null;
   /** Failed tries in a row to reach the store or the DLQ, for the backoff. */
@@ -64,6 +66,7 @@ export class HandlerCourse {
 
   /** Waits until there is a ticket again; false, without one, when the partition must stop first. */
   async takeTicket(): Promise<boolean> {
+    if (this.#ticket) return true;
     this.#ticket = await this.runtime.tickets.acquire(this.partition);
     return this.#ticket;
   }

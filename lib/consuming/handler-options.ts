@@ -1,3 +1,4 @@
+import type { OutageOptions, OutagePolicy } from '../failure/outage-breaker.js';
 import type { RetryOptions, RetryPolicy } from '../failure/retry-policy.js';
 
 /** What keeps order: records of one key, of one partition, or nothing. */
@@ -34,6 +35,8 @@ export interface EventHandlerOptions {
   /** After this its `signal` is aborted; after twice this the record is dead-lettered. Default 5 minutes. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
+  /** `false`: failures are never taken for an outage. Default: the module's `outage`. */
+  readonly outage?: OutageOptions | false;
   /** `false` runs the handler for every delivery: for handlers that are idempotent by themselves. */
   readonly idempotency?: HandlerIdempotencyOptions | false;
   /** True to be called with `null` for records without a value. Default: the module's `tombstones`. */
@@ -53,6 +56,8 @@ export interface HandlerSettings {
   readonly ordering: Ordering;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
+  /** Null: every failure is the record's own. */
+  readonly outage: OutagePolicy | null;
   /** Null: no dedup. */
   readonly idempotency: { readonly windowMs: number; readonly scope: IdempotencyScope } | null;
   readonly tombstones: boolean;

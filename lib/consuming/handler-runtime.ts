@@ -1,3 +1,5 @@
+import type { Clock } from '../contracts/clock.js';
+import { OutageBreaker } from '../failure/outage-breaker.js';
 import type { BoundHandler } from './event-handler.js';
 import { Semaphore } from './semaphore.js';
 
@@ -12,15 +14,19 @@ export class HandlerRuntime {
   readonly id: string;
   readonly tickets: Semaphore;
   readonly slots: Semaphore;
+  /** Null where failures are never taken for an outage. */
+  readonly breaker: OutageBreaker | null;
 
   constructor(
     readonly handler: BoundHandler,
+    clock: Clock,
     claimsAhead: number,
     onTicketFree: () => void,
   ) {
-    const { id, concurrency } = handler.settings;
+    const { id, concurrency, outage } = handler.settings;
     this.id = id;
     this.slots = new Semaphore(concurrency);
+    this.breaker = outage === null ? null : new OutageBreaker(outage, clock);
     this.tickets = new Semaphore(concurrency + claimsAhead, onTicketFree);
   }
 }

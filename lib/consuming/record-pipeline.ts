@@ -2,8 +2,9 @@ import type { Clock } from '../contracts/clock.js';
 import { EventEnvelope } from '../contracts/event-envelope.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
+import type { OutageBreaker } from '../failure/outage-breaker.js';
 import { ClaimKeys } from '../idempotency/claim-keys.js';
-import { UnroutableRecordError } from '../kafka-events.errors.js';
+import { RetryLaterError, UnroutableRecordError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
 import type { ClaimStep, Completed } from './claim-step.js';
@@ -11,8 +12,9 @@ import type { Claimed } from './claimed.js';
 import type { ConsumedRecord } from './consumed-record.js';
 import type { DeadLetterStep } from './dead-letter-step.js';
 import { recordRef, type Delivery } from './delivery.js';
+import type { EventContext } from './event-context.js';
 import type { TopicRoutes } from './event-router.js';
-import { judgeFailure } from './failure-judge.js';
+import { judgeFailure, type Judgement } from './failure-judge.js';
 import type { HandleStep } from './handle-step.js';
 import type { CallResult } from './handler-call.js';
 import { HandlerCourse } from './handler-course.js';
@@ -50,7 +52,9 @@ type FailedCall = Exclude<CallResult, { kind: 'succeeded' }>;
 /** One pass of a handler over its record: it ended, or it goes again after a wait. */
 type Pass =
   | { readonly kind: 'end'; readonly outcome: RecordOutcome }
-  | { readonly kind: 'again'; readonly wait: Promise<void> | null };
+  | { readonly kind: 'again'; readonly wait: Promise<void> | null }
+  /** Goes again when its handler's outage may be over, and keeps its ticket: no others need start. */
+  | { readonly kind: 'held'; readonly wait: Promise<void> };
 
 const AGAIN: Pass = { kind: 'again', wait: null };
 const DUPLICATE: Pass = { kind: 'end', outcome: 'duplicate' };
@@ -144,15 +148,18 @@ export class RecordPipeline {
         pass = await this.#pass(course);
       } catch (error) {
         this.steps.claim.drop(course);
+        course.returnTicket();
         throw error;
       } finally {
         partition.exit();
-        course.returnTicket();
+        endProbe(course);
       }
+      if (pass.kind !== 'held') course.returnTicket();
       if (pass.kind === 'end') return pass.outcome;
       if (pass.wait !== null) await pass.wait;
       do {
         if (!(await partition.whenActive())) {
+          course.returnTicket();
           void this.steps.claim.leave(course);
           return 'abandoned';
         }
@@ -164,6 +171,9 @@ export class RecordPipeline {
   // Promises only where there is something to wait for: this is every record's way.
   #pass(course: HandlerCourse): MaybePromise<Pass> {
     if (!course.partition.active) return AGAIN;
+    const admission = admissionOf(course);
+    if (admission === 'wait') return this.#held(course);
+    course.probing = admission === 'probe';
     if (!course.claims) return this.#claimed(course, 'go');
     const taken = this.steps.claim.take(course);
     return isPromise(taken)
@@ -186,7 +196,9 @@ export class RecordPipeline {
     if (result === null) return this.#again(course, null);
     // What failed around a body that did not run is no failure of its own.
     if (course.turnedAway !== null && result.kind !== 'overdue') return notNow(course.turnedAway);
-    return result.kind === 'succeeded' ? this.#complete(course) : this.#failed(course, result);
+    if (result.kind !== 'succeeded') return this.#failed(course, result);
+    this.#succeeded(course);
+    return this.#complete(course);
   }
 
   #complete(course: HandlerCourse): MaybePromise<Pass> {
@@ -229,6 +241,7 @@ export class RecordPipeline {
       this.signals.emit('filterFailed', { ...course.ref, error: filterError });
     });
     if (judgement.kind === 'succeeded') return this.#complete(course);
+    if (this.#isOutage(course, judgement, error)) return this.#heldAfter(course, context, error);
     course.attempts = context.attempt;
     course.firstFailedAt ??= new Date(this.clock.now());
     const delayMs = judgement.kind === 'retry' ? judgement.delayMs : null;
@@ -238,6 +251,42 @@ export class RecordPipeline {
     }
     course.verdict = { reason: judgement.reason, error: judgement.error };
     return this.#bury(course);
+  }
+
+  #succeeded({ runtime, ref: { groupId, handlerId } }: HandlerCourse): void {
+    const began = runtime.breaker?.outage?.since;
+    if (runtime.breaker?.succeeded() !== true || began === undefined) return;
+    this.signals.emit('outageEnded', { groupId, handlerId, heldMs: this.clock.now() - began });
+  }
+
+  /** Whether a failure is not the record's own: then it costs no attempt, and nothing is dead-lettered. */
+  #isOutage(course: HandlerCourse, judgement: Judgement, error: Error): boolean {
+    const { groupId, handlerId } = course.ref;
+    const { breaker } = course.runtime;
+    // Who says when to come back knows what is going on.
+    if (breaker === null || !isRetryable(judgement) || error instanceof RetryLaterError)
+      return false;
+    const meaning = breaker.failed(error, course.probing);
+    course.probing = false;
+    if (meaning === 'outage-begins') {
+      this.signals.emit('outageBegan', { groupId, handlerId, error });
+    }
+    return meaning !== 'attempt';
+  }
+
+  async #heldAfter(course: HandlerCourse, { attempt }: EventContext, error: Error): Promise<Pass> {
+    await this.steps.claim.giveBack(course);
+    const delayMs = course.runtime.breaker?.waitMs ?? 0;
+    this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
+    return this.#held(course);
+  }
+
+  #held({ runtime: { breaker }, partition }: HandlerCourse): Pass {
+    if (breaker === null) return AGAIN;
+    return {
+      kind: 'held',
+      wait: partition.sleep(breaker.waitMs, (wake) => breaker.onChange(wake)),
+    };
   }
 
   /** Has the record acknowledged in the dead-letter topic, then marks the claim dead. */
@@ -267,6 +316,25 @@ export class RecordPipeline {
     this.signals.emit('tombstone', recordRef(this.options.groupId, record));
     return { kind: 'settle', outcome: 'tombstone' };
   }
+}
+
+/** What is to be dead-lettered does not run: it asks nobody. */
+function admissionOf({ verdict, runtime }: HandlerCourse): ReturnType<OutageBreaker['admit']> {
+  return verdict === null && runtime.breaker !== null ? runtime.breaker.admit() : 'go';
+}
+
+/** A probe that ended without an answer, as a duplicate or poison: another record may probe. */
+function endProbe(course: HandlerCourse): void {
+  if (!course.probing) return;
+  course.probing = false;
+  course.runtime.breaker?.probeGivenUp();
+}
+
+function isRetryable(judgement: Judgement): boolean {
+  return (
+    judgement.kind === 'retry' ||
+    (judgement.kind === 'dead-letter' && judgement.reason === 'retries-exhausted')
+  );
 }
 
 function notNow(taken: Exclude<Claimed, 'go'>): Pass {

@@ -14,6 +14,13 @@ export interface StalledPartition extends TopicPartition {
   readonly waitingMs: number;
 }
 
+export interface OutageHealth {
+  readonly handlerId: string;
+  /** Of the attempt with which it began, redacted. */
+  readonly error: string;
+  readonly heldMs: number;
+}
+
 export interface GroupHealth {
   readonly groupId: string;
   readonly state: ConsumerState;
@@ -21,6 +28,8 @@ export interface GroupHealth {
   readonly error: string | null;
   /** Commits that failed since the last one that did not. */
   readonly failedCommits: number;
+  /** Handlers that are held because most of their attempts fail. */
+  readonly outages: readonly OutageHealth[];
   readonly partitions: readonly PartitionHealth[];
 }
 
@@ -95,6 +104,7 @@ export class KafkaEventsHealth {
       ...(startProblem === null ? [] : [`consumers not started: ${startProblem}`]),
       ...groups.flatMap((group) => groupProblem(group) ?? []),
       ...groups.flatMap(fetchProblems),
+      ...groups.flatMap(outageProblems),
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
       ...lastingProblems(counts),
@@ -121,6 +131,14 @@ function fetchProblems({ groupId, partitions }: GroupHealth): string[] {
     fetchError === null
       ? []
       : [`group "${groupId}" cannot read ${partitionName(partition)}: ${fetchError}`],
+  );
+}
+
+function outageProblems({ groupId, outages }: GroupHealth): string[] {
+  return outages.map(
+    ({ handlerId, error, heldMs }) =>
+      `group "${groupId}" holds ${handlerId} for ${String(Math.round(heldMs / 1000))} s, ` +
+      `most of its attempts fail: ${error}`,
   );
 }
 

@@ -35,6 +35,14 @@ export function signalLog(
       const next = delayMs === null ? 'giving up' : `next in ${String(delayMs)} ms`;
       log.warn(`${handler(ref)}: attempt ${String(attempt)} failed, ${next}${why(error)}`);
     },
+    onOutageBegan: ({ groupId, handlerId, error }) => {
+      log.error(
+        `${groupId}: ${handlerId} is held, most of its attempts fail; one record at a time tries${why(error)}`,
+      );
+    },
+    onOutageEnded: ({ groupId, handlerId, heldMs }) => {
+      log.log(`${groupId}: ${handlerId} goes on, it was held for ${String(heldMs)} ms`);
+    },
     onHandlerTimedOut: ({ timeoutMs, ...ref }) => {
       log.warn(`${handler(ref)}: still running after ${String(timeoutMs)} ms, signal aborted`);
     },

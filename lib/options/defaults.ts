@@ -28,6 +28,7 @@ interface Defaults
       | 'topicName'
       | 'maxBufferedBytes'
       | 'retry'
+      | 'outage'
       | 'globalEnhancers'
       | 'missingId'
       | 'tombstones'
@@ -84,6 +85,7 @@ export const DEFAULTS = {
     maxBatchRecords: 500,
   },
   retry: DEFAULT_RETRY,
+  outage: { attempts: 20, failing: 0.5, maxProbeDelayMs: 30 * SECOND },
   idempotency: { windowMs: 30 * MINUTE, onStoreError: 'pause' },
   deadLetter: {
     topicName: (topic) => `${topic}.dlq`,

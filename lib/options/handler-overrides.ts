@@ -2,6 +2,7 @@ import type {
   EventHandlerOverrides,
   HandlerIdempotencyOptions,
 } from '../consuming/handler-options.js';
+import type { OutageOptions } from '../failure/outage-breaker.js';
 import { MAX_LANE_DELAY_MS, type RetryOptions } from '../failure/retry-policy.js';
 import { DAY } from './defaults.js';
 import { COUNT, RETENTION_MS } from './option-ranges.js';
@@ -20,6 +21,7 @@ export function readHandler(section: OptionSection<EventHandlerOverrides>): Even
     ordering: section.oneOf('ordering', ['key', 'partition', 'none']),
     timeoutMs: section.integer('timeoutMs', TIMEOUT_MS),
     retry: section.section('retry', readRetry),
+    outage: readOutage(section),
     idempotency: readIdempotency(section),
     tombstones: section.boolean('tombstones'),
   });
@@ -32,6 +34,21 @@ export function readRetry(section: OptionSection<RetryOptions>): RetryOptions {
     factor: section.number('factor', { min: 1, max: 100 }),
     maxDelayMs: section.integer('maxDelayMs', LANE_DELAY_MS),
     jitter: section.number('jitter', { min: 0, max: 1 }),
+  });
+}
+
+export function readOutage(
+  section: OptionSection<{ readonly outage?: OutageOptions | false }>,
+): OutageOptions | false | undefined {
+  if (section.isFalse('outage')) return false;
+  return section.section('outage', readOutageOptions, 'an object or false');
+}
+
+function readOutageOptions(section: OptionSection<OutageOptions>): OutageOptions {
+  return onlyGiven({
+    attempts: section.integer('attempts', { min: 2, max: 10_000 }),
+    failing: section.number('failing', { min: 0.01, max: 1 }),
+    maxProbeDelayMs: section.integer('maxProbeDelayMs', { min: 100, max: DAY }),
   });
 }
 

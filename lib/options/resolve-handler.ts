@@ -9,7 +9,7 @@ import { OptionSection } from './option-section.js';
 /** What a handler's settings depend on beside its own options. */
 type HandlerDefaults = Pick<
   KafkaEventsSettings,
-  'defaultGroupId' | 'handlerOverrides' | 'idempotency' | 'retry' | 'tombstones'
+  'defaultGroupId' | 'handlerOverrides' | 'idempotency' | 'outage' | 'retry' | 'tombstones'
 >;
 
 /**
@@ -46,6 +46,7 @@ export function resolveHandler(
     ...override,
     groupId,
     retry: { ...settings.retry, ...own.retry, ...override.retry },
+    outage: mergeOutage(own, override, settings.outage),
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
   };
 }
@@ -60,6 +61,16 @@ function isTextList(value: unknown): value is readonly string[] {
   return (
     Array.isArray(value) && value.every((each) => typeof each === 'string' && each.trim() !== '')
   );
+}
+
+function mergeOutage(
+  own: EventHandlerOptions,
+  override: EventHandlerOptions,
+  ofModule: HandlerSettings['outage'],
+): HandlerSettings['outage'] {
+  const last = override.outage ?? own.outage;
+  if (last === false || (last === undefined && ofModule === null)) return null;
+  return { ...DEFAULTS.outage, ...ofModule, ...own.outage, ...override.outage };
 }
 
 function mergeIdempotency(

@@ -139,8 +139,17 @@ function sectionOf(markdown: string, title: string): string[][] {
   return tableRowsOf(section).slice(2);
 }
 
-const SECTIONS = ['consumer', 'producer', 'idempotency', 'retry', 'deadLetter', 'nestTransport'];
-const HIDDEN = ['clock', ...SECTIONS];
+const SECTIONS = [
+  'consumer',
+  'producer',
+  'idempotency',
+  'retry',
+  'deadLetter',
+  'nestTransport',
+  'outage',
+];
+/** `outage` may also be `false`, and stands for itself. */
+const HIDDEN = ['clock', ...SECTIONS.filter((name) => name !== 'outage')];
 
 /** Every option there is, by its path: what a refusal of an unknown one says there are. */
 function optionNames(): string[] {
@@ -176,7 +185,7 @@ function defaultOf(option: string): unknown {
       (owner, name) => (owner as Readonly<Record<string, unknown>> | undefined)?.[name],
       defaults,
     );
-  return typeof value === 'function' ? undefined : value;
+  return typeof value === 'function' || typeof value === 'object' ? undefined : value;
 }
 
 const UNITS: readonly (readonly [

@@ -48,6 +48,7 @@ export function handlerOf(
       ordering: 'key',
       timeoutMs: 60_000,
       retry: DEFAULT_RETRY,
+      outage: null,
       idempotency: { windowMs: 60_000, scope: 'event' },
       tombstones: false,
       ...settings,
@@ -172,6 +173,7 @@ function engineSettings(
       maxBatchRecords: 500,
     },
     retry: DEFAULT_RETRY,
+    outage: null,
     idempotency: { store, windowMs: 60_000, onStoreError: 'pause' },
     deadLetter: {
       topicName: (topic) => `${topic}.dlq`,

@@ -55,6 +55,7 @@ function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSe
     ordering: options.ordering ?? 'key',
     timeoutMs: 1_000,
     retry: { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 },
+    outage: null,
     idempotency: null,
     tombstones: false,
   };

@@ -39,6 +39,7 @@ describe('resolveHandler', () => {
       ordering: 'key',
       timeoutMs: 300_000,
       retry: { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 },
+      outage: { attempts: 20, failing: 0.5, maxProbeDelayMs: 30_000 },
       idempotency: { windowMs: 1_800_000, scope: 'event' },
       tombstones: false,
     });
@@ -79,6 +80,26 @@ describe('resolveHandler', () => {
     expect(resolve({ idempotency: false }, { handlers: on }).idempotency).toEqual({
       windowMs: 1_800_000,
       scope: 'partition',
+    });
+  });
+
+  it('takes no failure for an outage where module, decorator or override say so, the last of them', () => {
+    const off = { [ID]: { outage: false as const } };
+    const on = { [ID]: { outage: { failing: 1 } } };
+    const defaults = { attempts: 20, failing: 0.5, maxProbeDelayMs: 30_000 };
+    expect(resolve({}, { outage: false }).outage).toBeNull();
+    expect(resolve({ outage: { attempts: 3 } }, { outage: false }).outage).toEqual({
+      ...defaults,
+      attempts: 3,
+    });
+    expect(resolve({ outage: { attempts: 3 } }, { handlers: off }).outage).toBeNull();
+    expect(resolve({ outage: false }, { handlers: on }).outage).toEqual({
+      ...defaults,
+      failing: 1,
+    });
+    expect(resolve({}, { outage: { maxProbeDelayMs: 500 } }).outage).toEqual({
+      ...defaults,
+      maxProbeDelayMs: 500,
     });
   });
 

@@ -1,0 +1,100 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { OutageBreaker } from '../../../lib/failure/outage-breaker.js';
+import { ManualClock } from '../../support/manual-clock.js';
+
+const AWAY = new Error('the database is away');
+const POLICY = { attempts: 4, failing: 0.5, maxProbeDelayMs: 5_000 };
+
+function start() {
+  const clock = new ManualClock();
+  return { clock, breaker: new OutageBreaker(POLICY, clock) };
+}
+
+/** One that has just opened. */
+function opened() {
+  const { clock, breaker } = start();
+  for (let i = 0; i < POLICY.attempts; i++) breaker.failed(AWAY, false);
+  return { clock, breaker };
+}
+
+describe('an outage breaker', () => {
+  it('opens when so many attempts were made and such a share of the last of them failed', () => {
+    const { breaker } = start();
+    breaker.succeeded();
+    breaker.succeeded();
+    expect(breaker.failed(AWAY, false)).toBe('attempt');
+    expect(breaker.admit()).toBe('go');
+
+    expect(breaker.failed(AWAY, false)).toBe('outage-begins');
+
+    expect(breaker.outage).toMatchObject({ error: AWAY });
+    expect(breaker.admit()).toBe('wait');
+  });
+
+  it('stays closed where less than that share fails, for as long as it likes', () => {
+    const { breaker } = start();
+    for (let i = 0; i < 100; i++) {
+      expect(breaker.failed(AWAY, false)).toBe('attempt');
+      for (let n = 0; n < 3; n++) expect(breaker.succeeded()).toBe(false);
+    }
+    expect(breaker.outage).toBeNull();
+  });
+
+  it('forgets what lies further back', () => {
+    const { breaker } = start();
+    breaker.failed(AWAY, false);
+    for (let i = 0; i < POLICY.attempts; i++) breaker.succeeded();
+    expect(breaker.failed(AWAY, false)).toBe('attempt');
+  });
+
+  it('lets one probe at a time, with growing delays up to the longest', () => {
+    const { clock, breaker } = opened();
+    for (const delayMs of [1_000, 2_000, 4_000, 5_000, 5_000]) {
+      expect(breaker.waitMs).toBe(delayMs);
+      clock.advance(delayMs - 1);
+      expect(breaker.admit()).toBe('wait');
+      clock.advance(1);
+      expect(breaker.admit()).toBe('probe');
+      expect(breaker.admit()).toBe('wait');
+      expect(breaker.failed(AWAY, true)).toBe('outage');
+    }
+  });
+
+  it('is not put off by failures of what ran before it opened', () => {
+    const { clock, breaker } = opened();
+    for (let i = 0; i < 10; i++) expect(breaker.failed(AWAY, false)).toBe('outage');
+    clock.advance(1_000);
+    expect(breaker.admit()).toBe('probe');
+  });
+
+  it('closes with the first success, whoever has it, wakes all, and begins anew', () => {
+    const { clock, breaker } = opened();
+    let woken = 0;
+    breaker.onChange(() => woken++);
+    const unsubscribe = breaker.onChange(() => woken++);
+    unsubscribe();
+
+    expect(breaker.succeeded()).toBe(true);
+
+    expect(woken).toBe(1);
+    expect(breaker.admit()).toBe('go');
+    for (let i = 1; i < POLICY.attempts; i++) expect(breaker.failed(AWAY, false)).toBe('attempt');
+    expect(breaker.failed(AWAY, false)).toBe('outage-begins');
+    clock.advance(1_000);
+    expect(breaker.admit()).toBe('probe');
+  });
+
+  it('has another probe at once where one ended without an answer', () => {
+    const { clock, breaker } = opened();
+    clock.advance(1_000);
+    breaker.admit();
+    let woken = 0;
+    breaker.onChange(() => woken++);
+
+    breaker.probeGivenUp();
+
+    expect(woken).toBe(1);
+    expect(breaker.admit()).toBe('probe');
+  });
+});
