@@ -98,7 +98,7 @@ export class ClaimStep {
     course.askedWith = null;
     switch (answer.status) {
       case 'claimed':
-        course.attempts = Math.max(course.attempts, answer.attempts);
+        course.remember(answer.attempts);
         course.claim = answer;
         return 'go';
       case 'in-progress':

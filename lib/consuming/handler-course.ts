@@ -22,6 +22,8 @@ export class HandlerCourse {
   askedWith: string | null = null;
   /** The latest call, while it has not come back although its time is long over. */
   overdue: Promise<void> | null = null;
+  /** The era of its handler's outage breaker in which its failure was counted; null for none. */
+  countedIn: number | null = null;
   /** Whether it tries, for all that are held, if an outage is over. */
   probing = false;
   /** Set once the record is given up: what is left is to have it acknowledged in the DLQ. */
@@ -32,6 +34,7 @@ export class HandlerCourse {
   payload: unknown = undefined;
   /** Whether it holds one of the handler's tickets; the dispatcher takes the first. */
   #ticket = true;
+  #remembers = false;
   /** How long the latest attempt took. */
   durationMs = 0;
 
@@ -55,6 +58,12 @@ export class HandlerCourse {
       eventId: envelope.eventId,
       eventType,
     };
+  }
+
+  /** Takes over the attempts before a restart, once: what fails from then on is counted here. */
+  remember(attempts: number): void {
+    if (!this.#remembers) this.attempts = Math.max(this.attempts, attempts);
+    this.#remembers = true;
   }
 
   /** Gives the ticket back, if it is held: others may be claimed for the handler meanwhile. */

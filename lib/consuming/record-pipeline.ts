@@ -266,7 +266,9 @@ export class RecordPipeline {
     // Who says when to come back knows what is going on.
     if (breaker === null || !isRetryable(judgement) || error instanceof RetryLaterError)
       return false;
-    const meaning = breaker.failed(error, course.probing);
+    const counts = course.countedIn !== breaker.era;
+    const meaning = breaker.failed(error, { asProbe: course.probing, counts });
+    course.countedIn = breaker.era;
     course.probing = false;
     if (meaning === 'outage-begins') {
       this.signals.emit('outageBegan', { groupId, handlerId, error });
@@ -281,8 +283,12 @@ export class RecordPipeline {
     return this.#held(course);
   }
 
-  #held({ runtime: { breaker }, partition }: HandlerCourse): Pass {
+  #held(course: HandlerCourse): Pass {
+    const { partition } = course;
+    const { breaker } = course.runtime;
     if (breaker === null) return AGAIN;
+    // What failed on the way into the outage was not the record's doing either.
+    course.attempts = 0;
     return {
       kind: 'held',
       wait: partition.sleep(breaker.waitMs, (wake) => breaker.onChange(wake)),

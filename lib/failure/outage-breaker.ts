@@ -2,8 +2,8 @@ import type { Clock } from '../contracts/clock.js';
 
 /** When a handler's failures are an outage of what it depends on, rather than poison. */
 export interface OutageOptions {
-  /** Attempts that are looked back on, and that it takes. Default 20. */
-  readonly attempts?: number;
+  /** Records that are looked back on; one counts once, however often it fails. Default 20. */
+  readonly records?: number;
   /** Share of them that must have failed retryably, above 0 and up to 1. Default 0.5. */
   readonly failing?: number;
   /** No two probes are further apart, in milliseconds. Default 30 s. */
@@ -19,22 +19,25 @@ const FIRST_PROBE_MS = 1_000;
 export type FailureMeaning = 'attempt' | 'outage-begins' | 'outage';
 
 /**
- * Tells an outage from poison, for one handler in one process: when most of its recent attempts
+ * Tells an outage from poison, for one handler in one process: when most of its recent records
  * failed retryably, it holds everything and lets one record at a time try, with growing delays,
  * until one succeeds.
  *
- *     closed ──most of the last attempts failed──▶ open ──any attempt succeeds──▶ closed
- *                                                  │ ▲
- *                                                  └─┘ a probe fails: the next one, later
+ *     closed ──most of the last records failed──▶ open ──any attempt succeeds──▶ closed
+ *                                                 │ ▲
+ *                                                 └─┘ a probe fails: the next one, later
+ *
+ * Records count, not attempts: a few that fail again and again, while nothing else comes, are poison.
  *
  * Which record probes changes, so that poison among them does not prolong an outage that is over.
  */
 export class OutageBreaker {
-  /** Whether each of the last attempts failed; a ring. */
+  /** Whether each of the last records failed; a ring. */
   #failed: boolean[] = [];
   #next = 0;
   #failures = 0;
   #outage: { readonly error: Error; readonly since: number } | null = null;
+  #era = 0;
   #probing = false;
   #probeDelayMs = FIRST_PROBE_MS;
   #probeAt = 0;
@@ -80,19 +83,29 @@ export class OutageBreaker {
     this.#probeDelayMs = FIRST_PROBE_MS;
     this.#failed = [];
     this.#next = this.#failures = 0;
+    this.#era++;
     this.#wake();
     return true;
   }
 
-  /** An attempt failed retryably. */
-  failed(error: Error, asProbe: boolean): FailureMeaning {
+  /** Grows with each outage that ends: what failed before counts anew. */
+  get era(): number {
+    return this.#era;
+  }
+
+  /**
+   * An attempt failed retryably.
+   *
+   * @param counts whether it is its record's first failure of this era.
+   */
+  failed(error: Error, { asProbe, counts }: { asProbe: boolean; counts: boolean }): FailureMeaning {
     if (this.#outage !== null) {
       if (asProbe) this.#probeLater();
       return 'outage';
     }
-    this.#record(true);
-    const { attempts, failing } = this.policy;
-    if (this.#failed.length < attempts || this.#failures < attempts * failing) return 'attempt';
+    if (counts) this.#record(true);
+    const { records, failing } = this.policy;
+    if (this.#failures < records * failing) return 'attempt';
     this.#outage = { error, since: this.clock.now() };
     this.#probeAt = this.clock.now() + this.#probeDelayMs;
     return 'outage-begins';
@@ -113,11 +126,11 @@ export class OutageBreaker {
   }
 
   #record(failed: boolean): void {
-    const { attempts } = this.policy;
+    const { records } = this.policy;
     if (this.#failed[this.#next] === true) this.#failures--;
     if (failed) this.#failures++;
     this.#failed[this.#next] = failed;
-    this.#next = (this.#next + 1) % attempts;
+    this.#next = (this.#next + 1) % records;
   }
 
   #wake(): void {

@@ -28,7 +28,7 @@ export interface GroupHealth {
   readonly error: string | null;
   /** Commits that failed since the last one that did not. */
   readonly failedCommits: number;
-  /** Handlers that are held because most of their attempts fail. */
+  /** Handlers that are held because most of their records fail. */
   readonly outages: readonly OutageHealth[];
   readonly partitions: readonly PartitionHealth[];
 }
@@ -138,7 +138,7 @@ function outageProblems({ groupId, outages }: GroupHealth): string[] {
   return outages.map(
     ({ handlerId, error, heldMs }) =>
       `group "${groupId}" holds ${handlerId} for ${String(Math.round(heldMs / 1000))} s, ` +
-      `most of its attempts fail: ${error}`,
+      `most of its records fail: ${error}`,
   );
 }
 

@@ -37,7 +37,7 @@ export interface Signals {
     readonly error: Error;
     readonly delayMs: number | null;
   };
-  /** Most attempts of a handler fail: it is held, and one record at a time tries whether that is over. */
+  /** Most of a handler's records fail: it is held, and one record at a time tries whether that is over. */
   outageBegan: { readonly groupId: string; readonly handlerId: string; readonly error: Error };
   outageEnded: { readonly groupId: string; readonly handlerId: string; readonly heldMs: number };
   /** A handler outlived its timeout; its signal was aborted. */

@@ -37,7 +37,7 @@ export function signalLog(
     },
     onOutageBegan: ({ groupId, handlerId, error }) => {
       log.error(
-        `${groupId}: ${handlerId} is held, most of its attempts fail; one record at a time tries${why(error)}`,
+        `${groupId}: ${handlerId} is held, most of its records fail; one at a time tries${why(error)}`,
       );
     },
     onOutageEnded: ({ groupId, handlerId, heldMs }) => {

@@ -85,7 +85,7 @@ export const DEFAULTS = {
     maxBatchRecords: 500,
   },
   retry: DEFAULT_RETRY,
-  outage: { attempts: 20, failing: 0.5, maxProbeDelayMs: 30 * SECOND },
+  outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30 * SECOND },
   idempotency: { windowMs: 30 * MINUTE, onStoreError: 'pause' },
   deadLetter: {
     topicName: (topic) => `${topic}.dlq`,

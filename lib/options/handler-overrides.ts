@@ -46,7 +46,7 @@ export function readOutage(
 
 function readOutageOptions(section: OptionSection<OutageOptions>): OutageOptions {
   return onlyGiven({
-    attempts: section.integer('attempts', { min: 2, max: 10_000 }),
+    records: section.integer('records', { min: 2, max: 10_000 }),
     failing: section.number('failing', { min: 0.01, max: 1 }),
     maxProbeDelayMs: section.integer('maxProbeDelayMs', { min: 100, max: DAY }),
   });

@@ -8,7 +8,7 @@ import { ManualClock } from '../../support/manual-clock.js';
 import { ModelPartition } from '../../support/model-kafka.js';
 
 const Created = anyEvent('order.created');
-const OUTAGE = { attempts: 20, failing: 0.5, maxProbeDelayMs: 30_000 };
+const OUTAGE = { records: 20, failing: 0.5, maxProbeDelayMs: 30_000 };
 const RETRY = { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0 };
 
 async function shop(body: HandlerBody, records: number, settings: Partial<HandlerSettings> = {}) {
@@ -111,6 +111,33 @@ describe('an outage of what a handler depends on', () => {
     expect(handled).toHaveLength(29);
     expect(engine.deadLetters).toHaveLength(1);
     expect(engine.consumer.outages).toEqual([]);
+  });
+
+  it('is held again where it comes back, and costs no attempts however often it does', async () => {
+    let calls = 0;
+    let successes = 0;
+    const { engine, passes } = await shop(() => {
+      if (++calls % 20 !== 0) throw new Error('the database comes and goes');
+      successes++;
+    }, 200);
+
+    await passes(600_000);
+
+    expect(successes).toBeGreaterThan(RETRY.attempts);
+    expect(engine.count('outageBegan')).toBeGreaterThan(RETRY.attempts);
+    expect(engine.deadLetters).toHaveLength(0);
+  });
+
+  it('is not what a few records make of it that fail for ever while nothing else comes', async () => {
+    const { engine, partition, passes } = await shop((payload) => {
+      if (Number(idOf(payload).slice(1)) % 5 === 0) throw new Error('fails');
+    }, 45);
+
+    await passes(60_000);
+
+    expect(engine.count('outageBegan')).toBe(0);
+    expect(engine.deadLetters).toHaveLength(9);
+    expect(partition.committed).toBe(45n);
   });
 
   it('is not what non-retryable errors, and handlers that choose their delay, make of it', async () => {

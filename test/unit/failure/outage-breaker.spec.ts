@@ -4,7 +4,10 @@ import { OutageBreaker } from '../../../lib/failure/outage-breaker.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 const AWAY = new Error('the database is away');
-const POLICY = { attempts: 4, failing: 0.5, maxProbeDelayMs: 5_000 };
+const POLICY = { records: 4, failing: 0.5, maxProbeDelayMs: 5_000 };
+
+const NEW = { asProbe: false, counts: true };
+const PROBE = { asProbe: true, counts: false };
 
 function start() {
   const clock = new ManualClock();
@@ -14,19 +17,19 @@ function start() {
 /** One that has just opened. */
 function opened() {
   const { clock, breaker } = start();
-  for (let i = 0; i < POLICY.attempts; i++) breaker.failed(AWAY, false);
+  for (let i = 0; i < POLICY.records; i++) breaker.failed(AWAY, NEW);
   return { clock, breaker };
 }
 
 describe('an outage breaker', () => {
-  it('opens when so many attempts were made and such a share of the last of them failed', () => {
+  it('opens when such a share of the last records failed', () => {
     const { breaker } = start();
     breaker.succeeded();
     breaker.succeeded();
-    expect(breaker.failed(AWAY, false)).toBe('attempt');
+    expect(breaker.failed(AWAY, NEW)).toBe('attempt');
     expect(breaker.admit()).toBe('go');
 
-    expect(breaker.failed(AWAY, false)).toBe('outage-begins');
+    expect(breaker.failed(AWAY, NEW)).toBe('outage-begins');
 
     expect(breaker.outage).toMatchObject({ error: AWAY });
     expect(breaker.admit()).toBe('wait');
@@ -35,7 +38,7 @@ describe('an outage breaker', () => {
   it('stays closed where less than that share fails, for as long as it likes', () => {
     const { breaker } = start();
     for (let i = 0; i < 100; i++) {
-      expect(breaker.failed(AWAY, false)).toBe('attempt');
+      expect(breaker.failed(AWAY, NEW)).toBe('attempt');
       for (let n = 0; n < 3; n++) expect(breaker.succeeded()).toBe(false);
     }
     expect(breaker.outage).toBeNull();
@@ -43,9 +46,18 @@ describe('an outage breaker', () => {
 
   it('forgets what lies further back', () => {
     const { breaker } = start();
-    breaker.failed(AWAY, false);
-    for (let i = 0; i < POLICY.attempts; i++) breaker.succeeded();
-    expect(breaker.failed(AWAY, false)).toBe('attempt');
+    breaker.failed(AWAY, NEW);
+    for (let i = 0; i < POLICY.records; i++) breaker.succeeded();
+    expect(breaker.failed(AWAY, NEW)).toBe('attempt');
+  });
+
+  it('counts a record once, however often it fails', () => {
+    const { breaker } = start();
+    breaker.failed(AWAY, NEW);
+    for (let i = 0; i < 20; i++) {
+      expect(breaker.failed(AWAY, { asProbe: false, counts: false })).toBe('attempt');
+    }
+    expect(breaker.failed(AWAY, NEW)).toBe('outage-begins');
   });
 
   it('lets one probe at a time, with growing delays up to the longest', () => {
@@ -57,13 +69,13 @@ describe('an outage breaker', () => {
       clock.advance(1);
       expect(breaker.admit()).toBe('probe');
       expect(breaker.admit()).toBe('wait');
-      expect(breaker.failed(AWAY, true)).toBe('outage');
+      expect(breaker.failed(AWAY, PROBE)).toBe('outage');
     }
   });
 
   it('is not put off by failures of what ran before it opened', () => {
     const { clock, breaker } = opened();
-    for (let i = 0; i < 10; i++) expect(breaker.failed(AWAY, false)).toBe('outage');
+    for (let i = 0; i < 10; i++) expect(breaker.failed(AWAY, NEW)).toBe('outage');
     clock.advance(1_000);
     expect(breaker.admit()).toBe('probe');
   });
@@ -78,9 +90,10 @@ describe('an outage breaker', () => {
     expect(breaker.succeeded()).toBe(true);
 
     expect(woken).toBe(1);
+    expect(breaker.era).toBe(1);
     expect(breaker.admit()).toBe('go');
-    for (let i = 1; i < POLICY.attempts; i++) expect(breaker.failed(AWAY, false)).toBe('attempt');
-    expect(breaker.failed(AWAY, false)).toBe('outage-begins');
+    expect(breaker.failed(AWAY, NEW)).toBe('attempt');
+    expect(breaker.failed(AWAY, NEW)).toBe('outage-begins');
     clock.advance(1_000);
     expect(breaker.admit()).toBe('probe');
   });

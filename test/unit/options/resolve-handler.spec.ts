@@ -39,7 +39,7 @@ describe('resolveHandler', () => {
       ordering: 'key',
       timeoutMs: 300_000,
       retry: { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 },
-      outage: { attempts: 20, failing: 0.5, maxProbeDelayMs: 30_000 },
+      outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30_000 },
       idempotency: { windowMs: 1_800_000, scope: 'event' },
       tombstones: false,
     });
@@ -86,13 +86,13 @@ describe('resolveHandler', () => {
   it('takes no failure for an outage where module, decorator or override say so, the last of them', () => {
     const off = { [ID]: { outage: false as const } };
     const on = { [ID]: { outage: { failing: 1 } } };
-    const defaults = { attempts: 20, failing: 0.5, maxProbeDelayMs: 30_000 };
+    const defaults = { records: 20, failing: 0.5, maxProbeDelayMs: 30_000 };
     expect(resolve({}, { outage: false }).outage).toBeNull();
-    expect(resolve({ outage: { attempts: 3 } }, { outage: false }).outage).toEqual({
+    expect(resolve({ outage: { records: 3 } }, { outage: false }).outage).toEqual({
       ...defaults,
-      attempts: 3,
+      records: 3,
     });
-    expect(resolve({ outage: { attempts: 3 } }, { handlers: off }).outage).toBeNull();
+    expect(resolve({ outage: { records: 3 } }, { handlers: off }).outage).toBeNull();
     expect(resolve({ outage: false }, { handlers: on }).outage).toEqual({
       ...defaults,
       failing: 1,
