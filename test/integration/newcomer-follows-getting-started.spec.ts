@@ -41,7 +41,7 @@ describeRealKafka('a newcomer who follows the guide', () => {
     const nest = join(PROJECT, 'node_modules/.bin/nest');
     const install = blockOf('install')
       .replace('npx @nestjs/cli@12 new shop', `${nest} new shop --skip-install --skip-git`)
-      .replace('install nestjs-kafka-events', `install --prefer-offline ${tarball}`);
+      .replace('install nestjs-kafka-events', `install ${tarball}`);
     await shell(install, directory);
     for (const { language, name, code } of blocks) {
       if (language === 'ts' && name !== '') await writeInto(app, name, code);
