@@ -51,11 +51,12 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
     });
     if (!settings.consume) return;
     const server = this.moduleRef.get(KafkaEventsServer, { strict: false });
+    const { modules, applicationConfig: config } = this;
     const handlers = discoverHandlers({
-      modules: this.modules,
-      globals: settings.globalEnhancers ? this.applicationConfig : new ApplicationConfig(),
+      modules,
+      globals: settings.globalEnhancers ? config : new ApplicationConfig(),
       settings,
-      wholeTopics: patternHandlers(server, this.modules, settings),
+      wholeTopics: patternHandlers(server, { modules, config, settings }),
       resolve: (id, options) => resolveHandler(id, options, settings),
     });
     for (const { contracts } of handlers) {
@@ -63,8 +64,12 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
     }
     logHandlers(handlers);
     if (!settings.connect) return;
+    let started: Promise<void> | undefined;
     await server.whenListening({
-      start: () => this.consumers.start(handlers),
+      start: () => (started ??= this.consumers.start(handlers)),
+      postpone: (reason) => {
+        this.consumers.postpone(reason);
+      },
       stop: () => this.onModuleDestroy(),
     });
   }

@@ -36,10 +36,10 @@ export class ClaimStep {
       const result = this.claims.claim(course.key, ORIGINAL_LEVEL, token);
       return isPromise(result)
         ? result.then(
-            (answer) => this.#answered(course, answer),
+            (answer) => this.#answered(course, token, answer),
             (error: unknown) => this.#storeAway(course, toError(error)),
           )
-        : this.#answered(course, result);
+        : this.#answered(course, token, result);
     } catch (error) {
       return this.#storeAway(course, toError(error));
     }
@@ -76,7 +76,10 @@ export class ClaimStep {
   complete(course: HandlerCourse, state: 'done' | 'dead'): MaybePromise<Completed> {
     const { claim } = course;
     const { idempotency } = course.runtime.handler.settings;
-    if (claim === null || idempotency === null) return 'marked';
+    if (claim === null || idempotency === null) {
+      course.askedWith = null;
+      return 'marked';
+    }
     const mark = (): MaybePromise<Completed> => {
       const marked = this.claims.complete(claim, state, ORIGINAL_LEVEL, idempotency.windowMs);
       return isPromise(marked)
@@ -93,7 +96,8 @@ export class ClaimStep {
     }
   }
 
-  #answered(course: HandlerCourse, answer: ClaimResult): Claimed {
+  #answered(course: HandlerCourse, token: string, answer: ClaimResult): Claimed {
+    if (course.askedWith !== token) return this.#tooLate(course, answer);
     course.setbacks = 0;
     course.askedWith = null;
     switch (answer.status) {
@@ -108,6 +112,15 @@ export class ClaimStep {
         this.signals.emit('duplicate', { ...course.ref, state: answer.status });
         return 'duplicate';
     }
+  }
+
+  /** The call that asked has ended without waiting: what it was granted is given back at once. */
+  #tooLate({ runtime, attempts }: HandlerCourse, answer: ClaimResult): Claimed {
+    const { idempotency } = runtime.handler.settings;
+    if (answer.status === 'claimed' && idempotency !== null) {
+      void this.claims.release(answer, attempts, idempotency.windowMs);
+    }
+    return 'duplicate';
   }
 
   /** Waits for the lease, or for our own other record of that event to be done with it. */

@@ -53,6 +53,7 @@ export class EventConsumers {
    * @throws DriverError or StoreUnavailableError when one is away and `onUnavailable` is `'fail'`.
    */
   async start(handlers: readonly BoundHandler[]): Promise<void> {
+    this.#problem = null;
     if (handlers.length === 0) return;
     this.#expected = [...new Set(handlers.map(({ settings }) => settings.groupId))];
     try {
@@ -69,6 +70,10 @@ export class EventConsumers {
       this.#failed(error);
       void this.#keepTrying(handlers);
     }
+  }
+
+  postpone(reason: string): void {
+    this.#problem = new Error(reason);
   }
 
   /** Drains, commits and leaves every group; resolves within the drain time and a little, never rejects. */

@@ -11,7 +11,7 @@ export interface WholeTopic {
   /** The physical topic. */
   readonly topic: string;
   /**
-   * What the handler is invoked with; a fresh one at each call. What it throws is the record's
+   * What the handler is invoked with, read again for each call. What it throws is the record's
    * fault where it is an UndecodableRecordError, and is retried otherwise.
    */
   read(record: InRecord, partition: TopicPartition): MaybePromise<unknown>;

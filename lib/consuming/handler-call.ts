@@ -43,6 +43,9 @@ export class HandlerCall implements RunningHandler, CallControl {
   previous: RunningHandler | null = null;
   next: RunningHandler | null = null;
   #later: Promise<void> | undefined;
+  #claiming: MaybePromise<boolean> | null = null;
+  /** Its result is known: nobody would end a claim any more. */
+  #over = false;
   #resolve: ((result: CallResult) => void) | undefined;
 
   constructor(
@@ -59,7 +62,7 @@ export class HandlerCall implements RunningHandler, CallControl {
   run(): MaybePromise<CallResult> {
     try {
       const returned = this.#invoke();
-      return isPromise(returned) ? this.#withinTime(returned) : SUCCEEDED;
+      return isPromise(returned) ? this.#withinTime(returned) : this.#succeeded();
     } catch (error) {
       return this.#failed(error);
     }
@@ -98,9 +101,14 @@ export class HandlerCall implements RunningHandler, CallControl {
     });
   }
 
+  /** Asked once a call, however many interceptors ask. False, too, when the call is over. */
   claim(): MaybePromise<boolean> {
-    const { course } = this;
     this.#throwIfEnded();
+    return this.#over ? false : (this.#claiming ??= this.#claim());
+  }
+
+  #claim(): MaybePromise<boolean> {
+    const { course } = this;
     course.claims = true;
     const taken = this.around.claims.take(course);
     return isPromise(taken)
@@ -112,6 +120,7 @@ export class HandlerCall implements RunningHandler, CallControl {
     // Nobody would end a claim that comes after the end: its lease does.
     if (this.context.ended) this.around.claims.drop(this.course);
     this.#throwIfEnded();
+    if (this.#over) return false;
     this.course.turnedAway = taken === 'go' ? null : taken;
     return taken === 'go';
   }
@@ -132,7 +141,7 @@ export class HandlerCall implements RunningHandler, CallControl {
       this.#later = returned.then(
         () => {
           running.delete(this);
-          resolve(SUCCEEDED);
+          resolve(this.#succeeded());
         },
         (error: unknown) => {
           running.delete(this);
@@ -142,7 +151,13 @@ export class HandlerCall implements RunningHandler, CallControl {
     });
   }
 
+  #succeeded(): CallResult {
+    this.#over = true;
+    return SUCCEEDED;
+  }
+
   #failed(error: unknown): CallResult {
+    this.#over = true;
     return { kind: 'failed', error: toError(error), context: this.context };
   }
 }

@@ -36,6 +36,8 @@ export interface WholeTopicDeclaration {
   readonly id: string;
   /** For people: `OrdersController.created (OrdersModule)`. */
   readonly place: string;
+  /** What has the method: one method may take several topics under its one id, two hosts may not. */
+  readonly host: object;
   readonly topic: string;
   readonly options: EventHandlerOptions;
   readonly bind: (settings: HandlerSettings) => BoundHandler;
@@ -131,10 +133,10 @@ function placeWhole(
   return [{ place, settings, contracts: [], wholeTopic: { topic }, bind }];
 }
 
-/** One method may take several topics under its one id. */
 function oncePerMethod(declared: readonly WholeTopicDeclaration[]): WholeTopicDeclaration[] {
-  const byMethod = new Map(declared.map((each) => [`${each.id} ${each.place}`, each]));
-  return [...byMethod.values()];
+  return declared.filter(
+    ({ id, host }, at) => declared.findIndex((each) => each.id === id && each.host === host) === at,
+  );
 }
 
 function contractsOf({ place, sources }: Declaration, problems: string[]): EventContract[] {

@@ -277,6 +277,8 @@ export class RecordPipeline {
   }
 
   async #heldAfter(course: HandlerCourse, { attempt }: EventContext, error: Error): Promise<Pass> {
+    // What failed on the way into the outage was not the record's doing either.
+    course.attempts = 0;
     await this.steps.claim.giveBack(course);
     const delayMs = course.runtime.breaker?.waitMs ?? 0;
     this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
@@ -287,8 +289,6 @@ export class RecordPipeline {
     const { partition } = course;
     const { breaker } = course.runtime;
     if (breaker === null) return AGAIN;
-    // What failed on the way into the outage was not the record's doing either.
-    course.attempts = 0;
     return {
       kind: 'held',
       wait: partition.sleep(breaker.waitMs, (wake) => breaker.onChange(wake)),

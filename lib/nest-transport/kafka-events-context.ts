@@ -71,7 +71,7 @@ function absent(instead: string): never {
     {
       get(_target, name) {
         // A promise may resolve to it, and a debugger or logger may look at it.
-        if (name === 'then' || typeof name === 'symbol') return undefined;
+        if (typeof name === 'symbol' || name === 'then' || name === 'toJSON') return undefined;
         throw new NotHereError(`.${name} is not available here: ${instead}`);
       },
     },

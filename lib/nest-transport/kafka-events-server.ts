@@ -21,7 +21,10 @@ export interface RegisteredPattern {
 
 /** The application's consumers, by which a server starts and stops. */
 export interface ServerConsumers {
+  /** Starts them, once however often it is called; answers how that went. */
   start(): Promise<void>;
+  /** Notes why they are not started yet. */
+  postpone(reason: string): void;
   stop(): Promise<void>;
 }
 
@@ -60,6 +63,7 @@ export class KafkaEventsServer extends ServerKafka {
   #consumers: ServerConsumers | null = null;
   #listening = false;
   #booted = false;
+  #closed = false;
 
   /** @internal Made by `KafkaEventsModule`. */
   constructor({ nestTransport, connection, defaultGroupId }: KafkaEventsSettings) {
@@ -117,9 +121,10 @@ export class KafkaEventsServer extends ServerKafka {
       await consumers.start();
       return;
     }
-    this.logger.log(
-      'consuming begins when the microservice listens: startAllMicroservices(), or listen()',
-    );
+    const waits =
+      'consuming begins when the microservice listens: startAllMicroservices(), or listen()';
+    consumers.postpone(waits);
+    this.logger.log(waits);
   }
 
   /** @internal How handlers of this server are read for and called. */
@@ -131,12 +136,11 @@ export class KafkaEventsServer extends ServerKafka {
   }
 
   override async listen(callback: (err?: unknown) => void): Promise<void> {
-    if (this.#listening) {
-      callback();
-      return;
-    }
     this.#listening = true;
     try {
+      if (this.#closed) {
+        throw new NotHereError('KafkaEventsServer is closed: its application has to be made anew');
+      }
       // In a hybrid application microservices listen first: `whenListening` starts it then.
       await this.#consumers?.start();
       callback();
@@ -146,6 +150,7 @@ export class KafkaEventsServer extends ServerKafka {
   }
 
   override async close(): Promise<void> {
+    this.#closed = true;
     await this.#consumers?.stop();
     this._status$.next(statusOf('disconnected'));
   }
@@ -174,7 +179,7 @@ export class KafkaEventsServer extends ServerKafka {
 
   #call(callback: MessageHandler, data: unknown, context: KafkaEventsContext): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.runWithProcessingHooks(context, async (ended) => {
+      const hooked: unknown = this.runWithProcessingHooks(context, async (ended) => {
         try {
           const returned: unknown = await callback(data, context);
           if (isObservable(returned)) await lastValueFrom(returned, { defaultValue: undefined });
@@ -182,10 +187,20 @@ export class KafkaEventsServer extends ServerKafka {
         } catch (error) {
           reject(toError(error));
         } finally {
-          ended();
+          this.#unlessItFails(ended);
         }
       });
+      if (isPromise(hooked)) hooked.catch(reject);
     });
+  }
+
+  /** The handler has run: an instrumentation that fails now must not have it run again. */
+  #unlessItFails(endHook: () => void): void {
+    try {
+      endHook();
+    } catch (error) {
+      this.logger.error(`the processing end hook failed: ${toError(error).message}`);
+    }
   }
 
   #refuse(what: string, why: string): never {

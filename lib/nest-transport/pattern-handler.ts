@@ -4,7 +4,7 @@ import { EventOutcome } from '../consuming/event-outcome.js';
 import type { HandlerSettings } from '../consuming/handler-options.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { InvocationFault } from '../failure/classify-failure.js';
-import { toError } from '../kafka-events.errors.js';
+import { toError, UndecodableRecordError } from '../kafka-events.errors.js';
 import { KafkaEventsContext } from './kafka-events-context.js';
 import type { NestKafkaMessage } from './kafka-message.js';
 
@@ -25,12 +25,14 @@ export interface PatternCalls {
  *
  * Nest's enhancers run inside the call. What fails is judged, retried and dead-lettered by the
  * handler's policy only where `RetryDeadLetterFilter` asked for that; every other failure is tried
- * again for as long as it lasts, as Kafka would deliver it again.
+ * again for as long as it lasts, as Kafka would deliver it again. No filter sees what a deserializer
+ * throws: `judgesReads` says whether the handler has one that would have it judged.
  */
 export function bindPatternHandler(
   topic: string,
   settings: HandlerSettings,
   { parse, call }: PatternCalls,
+  { judgesReads }: { readonly judgesReads: boolean },
 ): BoundHandler {
   const judged = new WeakMap<Error, InvocationFault>();
   const judge = (error: Error, fault: InvocationFault): void => {
@@ -38,7 +40,7 @@ export function bindPatternHandler(
   };
   const unreadable = (thrown: unknown): never => {
     const error = toError(thrown);
-    judge(error, 'body');
+    if (judgesReads || error instanceof UndecodableRecordError) judge(error, 'body');
     throw error;
   };
   const read: WholeTopic['read'] = (...record) => {

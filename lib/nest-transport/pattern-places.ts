@@ -6,34 +6,38 @@ import { PATTERN_EXTRAS_METADATA } from '../consuming/nest-metadata.js';
 
 /** The method behind a handler that Nest registered. */
 export interface PatternPlace {
-  readonly className: string;
-  readonly method: string;
-  readonly module: string;
+  /** As `@EventHandler` would name it: `Class.method`. */
+  readonly id: string;
+  /** For people: `OrdersController.created (OrdersModule)`. */
+  readonly place: string;
+  /** The controller that has the method, one for each module that declares it. */
+  readonly host: object;
+  readonly metatype: object;
+  readonly method: object;
+  /** The very object that the decorator left on the method. */
+  readonly extras: object;
 }
 
 /**
- * Finds the methods behind registered handlers. Nest registers a function without a name, but with
- * the very object that the decorator left on the method: `extras` tells which method it was.
- *
- * A method that several controllers inherit has several places, in the order of the modules, which
- * is the order in which Nest registers them.
+ * The methods behind patterns, controller by controller in the order of the modules, which is the
+ * order in which Nest registers them. A method that several controllers inherit has several places.
  */
-export function patternPlaces(modules: ModulesContainer): ReadonlyMap<object, PatternPlace[]> {
+export function patternPlaces(modules: ModulesContainer): PatternPlace[] {
   const scanner = new MetadataScanner();
-  const places = new Map<object, PatternPlace[]>();
-  for (const module of modules.values()) {
-    for (const { metatype } of module.controllers.values()) {
-      if (typeof metatype !== 'function') continue;
+  return [...modules.values()].flatMap((module) =>
+    [...module.controllers.values()].flatMap((host) => {
+      const { metatype } = host;
+      if (typeof metatype !== 'function') return [];
       const prototype = metatype.prototype as object;
-      for (const method of scanner.getAllMethodNames(prototype)) {
-        const extras = extrasOf(Reflect.get(prototype, method));
-        if (extras === null) continue;
-        const place = { className: metatype.name, method, module: module.name };
-        places.set(extras, [...(places.get(extras) ?? []), place]);
-      }
-    }
-  }
-  return places;
+      return scanner.getAllMethodNames(prototype).flatMap((name): PatternPlace[] => {
+        const method: unknown = Reflect.get(prototype, name);
+        const extras = extrasOf(method);
+        if (extras === null || typeof method !== 'function') return [];
+        const id = `${metatype.name}.${name}`;
+        return [{ id, place: `${id} (${module.name})`, host, metatype, method, extras }];
+      });
+    }),
+  );
 }
 
 function extrasOf(method: unknown): object | null {

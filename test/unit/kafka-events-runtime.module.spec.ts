@@ -31,6 +31,9 @@ class RecordingRuntime implements ConsumerRuntime {
     this.log.push(`start ${handlers.map(({ settings }) => settings.id).join(' ')}`);
     return Promise.resolve();
   }
+  postpone(): void {
+    this.log.push('postpone');
+  }
   stop(): Promise<void> {
     this.log.push('stop');
     return Promise.resolve();

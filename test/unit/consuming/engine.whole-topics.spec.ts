@@ -9,6 +9,14 @@ import type {
 import { EventOutcome } from '../../../lib/consuming/event-outcome.js';
 import type { HandlerSettings } from '../../../lib/consuming/handler-options.js';
 import { DEAD_LETTER_HEADERS } from '../../../lib/contracts/event-headers.js';
+import type {
+  ClaimAnswer,
+  ClaimRequest,
+  Completion,
+  IdempotencyStore,
+  Release,
+  Renewal,
+} from '../../../lib/idempotency/idempotency-store.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import { UndecodableRecordError } from '../../../lib/kafka-events.errors.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
@@ -185,6 +193,55 @@ describe('a handler of a whole topic', () => {
     expect(store.size).toBe(0);
   });
 
+  it('gives a claim back that comes when the call is over already', async () => {
+    for (const ending of ['succeeds', 'fails']) {
+      const store = new SlowStore();
+      const partition = ordersWith('e1');
+      let calls = 0;
+      const late: unknown[] = [];
+      const handler = wholeTopicHandler('all', (_payload, _context, control) => {
+        if (++calls > 1) return;
+        void Promise.resolve(control.claim()).then((claimed) => late.push(claimed));
+        if (ending === 'fails') throw new Error('without waiting for the claim');
+      });
+      const engine = await startEngine([partition], [handler], { store });
+      engine.kafka.fetch(partition);
+      await eventually(() => engine.count(ending === 'fails' ? 'attemptFailed' : 'handled') === 1);
+
+      const answering = setInterval(() => {
+        store.answer();
+      }, 1);
+      await eventually(() => partition.committed === 1n);
+      clearInterval(answering);
+
+      expect(late).toEqual([false]);
+      await settle();
+      const state = heldElsewhere(store.memory, 'e1', 100);
+      // Where it failed a second call, with a claim of its own, has marked it.
+      expect(state).toBe(ending === 'fails' ? 'done' : 'claimed');
+    }
+  });
+
+  it('may be claimed for twice in one call, by two interceptors', async () => {
+    const partition = ordersWith('e1', 'e1');
+    const claims: unknown[] = [];
+    const store = new SlowStore();
+    const handler = wholeTopicHandler('all', async (_payload, _context, control) => {
+      claims.push(await Promise.all([control.claim(), control.claim()]), await control.claim());
+    });
+    const engine = await startEngine([partition], [handler], { store });
+    engine.kafka.fetch(partition);
+
+    const answering = setInterval(() => {
+      store.answer();
+    }, 1);
+    await eventually(() => partition.committed === 2n);
+    clearInterval(answering);
+
+    expect(claims).toEqual([[true, true], true, [false, false], false]);
+    expect(engine.count('duplicate')).toBe(1);
+  });
+
   it('keeps the attempts of a claim it asked for, and dead-letters at the end of them', async () => {
     const partition = ordersWith('e1', 'e1');
     const attempts: number[] = [];
@@ -246,8 +303,36 @@ describe('a handler of a whole topic', () => {
   });
 });
 
+/** A store beyond a network, which answers claims when told to. */
+class SlowStore implements IdempotencyStore {
+  readonly name = 'slow';
+  readonly inProcess = false;
+  readonly memory = new MemoryIdempotencyStore();
+  #waiting: (() => void)[] = [];
+
+  answer(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+  async claim(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]> {
+    const answers = this.memory.claim(requests);
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return answers;
+  }
+  complete = (completions: readonly Completion[]) =>
+    Promise.resolve(this.memory.complete(completions));
+  release(releases: readonly Release[]): Promise<void> {
+    this.memory.release(releases);
+    return Promise.resolve();
+  }
+  renew = (renewals: readonly Renewal[]) => Promise.resolve(this.memory.renew(renewals));
+}
+
 /** Claims an event for the handler `all` as another process would that dies right afterwards. */
-function heldElsewhere(store: MemoryIdempotencyStore, eventId: string, leaseMs: number): void {
+function heldElsewhere(
+  store: MemoryIdempotencyStore,
+  eventId: string,
+  leaseMs: number,
+): string | undefined {
   const key = ['group', 'all', 'order.created.v1', 'orders', '', '', eventId].join('\u0000');
-  store.claim([{ key, token: 'another process', leaseMs, level: 0 }]);
+  return store.claim([{ key, token: 'another process', leaseMs, level: 0 }])[0]?.status;
 }

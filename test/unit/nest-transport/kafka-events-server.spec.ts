@@ -1,5 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Inject, Injectable, Module, Scope, type Type } from '@nestjs/common';
+import {
+  Controller,
+  Inject,
+  Injectable,
+  Module,
+  Scope,
+  UseFilters,
+  type DynamicModule,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, KafkaContext, MessagePattern, Payload } from '@nestjs/microservices';
 import { EMPTY, type Observable } from 'rxjs';
@@ -9,7 +18,9 @@ import {
   EventPublisher,
   KafkaEventsContext,
   KafkaEventsHealth,
+  KafkaEventsModule,
   KafkaEventsServer,
+  RetryDeadLetterFilter,
   UndecodableRecordError,
 } from '../../../lib/index.js';
 import { KafkaEventsTestingModule } from '../../../lib/testing/kafka-events-testing.module.js';
@@ -67,6 +78,8 @@ describe('KafkaEventsServer', () => {
     });
     expect(context?.event).toMatchObject({ eventId: 'e-1', correlationId: 'c-1', attempt: 1 });
     await expect(context?.getHeartbeat()()).resolves.toBeUndefined();
+    // As a logger does.
+    expect(JSON.stringify(context)).toContain('"key":"o-1"');
     expect(() => context?.getConsumer().pause([])).toThrow(/commits offsets itself/);
     expect(() => context?.getProducer().send({ topic: 't', messages: [] })).toThrow(
       /EventPublisher/,
@@ -233,6 +246,95 @@ describe('KafkaEventsServer', () => {
     expect(statuses).toEqual(['connected', 'disconnected']);
   });
 
+  it('joins its groups once, whoever starts it: the boot, and each that listens', async () => {
+    @Controller()
+    class Handlers {
+      @EventHandler(OrderCreated)
+      created(): void {
+        return undefined;
+      }
+    }
+    const kafka = await TestKafka.start();
+    onCleanup(() => kafka.stop());
+    @Module({ imports: [KafkaEventsTestingModule.forRoot({ kafka })], controllers: [Handlers] })
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
+    onCleanup(() => app.close());
+    app.connectMicroservice({ strategy: app.get(KafkaEventsServer) });
+    await app.init();
+
+    await app.startAllMicroservices();
+    await app.startAllMicroservices();
+
+    expect(await membersOf(kafka, kafka.nameOf('test'))).toBe(1);
+  });
+
+  it('tells each that listens how the start went, and that it was closed', async () => {
+    const kafka = await TestKafka.start();
+    const { brokers } = kafka;
+    await kafka.stop();
+    @Controller()
+    class Patterns {
+      @EventPattern('orders')
+      all(_payload: unknown): void {
+        return undefined;
+      }
+    }
+    @Module({
+      imports: [
+        KafkaEventsModule.forRoot({
+          clientId: 'c',
+          brokers,
+          consumer: { groupId: 'g' },
+          idempotency: { store: 'memory' },
+          onUnavailable: 'fail',
+        }),
+      ],
+      controllers: [Patterns],
+    })
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
+    const server = app.get(KafkaEventsServer);
+    app.connectMicroservice({ strategy: server });
+    await app.init();
+    const listening = () => new Promise((resolve) => void server.listen(resolve));
+
+    expect(await listening()).toMatchObject({ name: 'DriverError' });
+    expect(await listening()).toMatchObject({ name: 'DriverError' });
+
+    await app.close();
+    expect(await listening()).toMatchObject({ name: 'NotHereError' });
+  });
+
+  it('is not ready while nobody listens, and says what to call', async () => {
+    const kafka = await TestKafka.start();
+    onCleanup(() => kafka.stop());
+    @Controller()
+    class Patterns {
+      @EventPattern('orders')
+      all(_payload: unknown): void {
+        return undefined;
+      }
+    }
+    @Module({ imports: [KafkaEventsTestingModule.forRoot({ kafka })], controllers: [Patterns] })
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
+    onCleanup(() => app.close());
+    app.connectMicroservice({ strategy: app.get(KafkaEventsServer) });
+    await app.init();
+    const health = app.get(KafkaEventsHealth);
+
+    expect(health.check()).toMatchObject({
+      status: 'down',
+      ready: false,
+      live: true,
+      problems: [expect.stringContaining('startAllMicroservices()')],
+    });
+
+    await app.startAllMicroservices();
+    expect(health.check()).toMatchObject({ status: 'up', ready: true, problems: [] });
+  });
+
   it('waits for running handlers when the application closes, and commits what they did', async () => {
     let began = false;
     let ended = false;
@@ -319,6 +421,72 @@ describe('KafkaEventsServer', () => {
 
     await eventually(() => seen.includes('end'));
     expect(seen).toEqual(['start', 'start', 'handled', 'end']);
+  });
+
+  it('goes on where a start hook rejects, or an end hook throws', async () => {
+    const seen: string[] = [];
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      created(@Payload() value: string): void {
+        seen.push(value);
+      }
+    }
+    const { app, send, kafka } = await bootPatternApp(
+      { controllers: [Orders] },
+      { createPartitions: 1 },
+    );
+    const server = app.get(KafkaEventsServer);
+    let failing = true;
+    server.setOnProcessingStartHook(async (_transport, _context, done) => {
+      if (failing) {
+        failing = false;
+        await Promise.reject(new Error('the exporter is away'));
+      }
+      await done();
+    });
+    server.setOnProcessingEndHook(() => {
+      throw new Error('the exporter is away');
+    });
+
+    await send('orders', { value: 'a' }, { value: 'b' });
+
+    await eventually(async () => (await committedOffset(kafka, 'orders')) === 2n);
+    expect(seen).toEqual(['a', 'b']);
+  });
+
+  it('gives up what its deserializer cannot read where RetryDeadLetterFilter is, and only there', async () => {
+    @Controller()
+    class Orders {
+      @UseFilters(RetryDeadLetterFilter)
+      @EventPattern('filtered')
+      filtered(_value: unknown): void {
+        return undefined;
+      }
+      @EventPattern('plain')
+      plain(_value: unknown): void {
+        return undefined;
+      }
+    }
+    let plainTries = 0;
+    const deserializer = {
+      deserialize: ({ topic }: { topic: string }) => {
+        if (topic === 'plain') plainTries++;
+        throw new Error('cannot be read');
+      },
+    };
+    const { send, kafka } = await bootPatternApp(
+      { controllers: [Orders] },
+      { nestTransport: { deserializer }, createPartitions: 1, retry: { attempts: 2 } },
+    );
+
+    await send('plain', { value: 'v' });
+    await send('filtered', { value: 'v' });
+
+    const [letter] = await deadLettersOf(kafka, 'filtered');
+    expect(letter).toMatchObject({ reason: 'retries-exhausted', attempts: 2 });
+    await eventually(() => plainTries > 4);
+    expect(await committedOffset(kafka, 'plain')).toBe(-1n);
   });
 
   it('dead-letters what its deserializer calls undecodable, and retries what else it throws', async () => {
@@ -443,6 +611,54 @@ describe('KafkaEventsServer refuses', () => {
     });
   });
 
+  it('a controller that two instances of a module have: one of them would never run', async () => {
+    @Controller()
+    class Orders {
+      @EventPattern('orders')
+      all(_payload: unknown): void {
+        return undefined;
+      }
+    }
+    @Module({})
+    class Part {
+      static named(name: string): DynamicModule {
+        return {
+          module: Part,
+          controllers: [Orders],
+          providers: [{ provide: 'NAME', useValue: name }],
+        };
+      }
+    }
+    const kafka = await TestKafka.start();
+    onCleanup(() => kafka.stop());
+    @Module({
+      imports: [KafkaEventsTestingModule.forRoot({ kafka }), Part.named('one'), Part.named('two')],
+    })
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
+    onCleanup(() => app.close());
+    app.connectMicroservice({ strategy: app.get(KafkaEventsServer) });
+
+    await expect(rejectionOf(() => app.init())).resolves.toMatchObject({
+      name: 'InvalidHandlerError',
+      message: expect.stringContaining('Orders.all: Orders.all (Part) has 2 handlers of this id'),
+    });
+  });
+
+  it('a topic that one pattern names twice', async () => {
+    @Controller()
+    class Orders {
+      @EventPattern(['orders', 'orders'])
+      all(_payload: unknown): void {
+        return undefined;
+      }
+    }
+    await expect(booting(Orders)).resolves.toMatchObject({
+      name: 'InvalidHandlerError',
+      message: expect.stringContaining('name the topic once'),
+    });
+  });
+
   it('an ordering that the other handlers of the topic do not share', async () => {
     @Controller()
     class Mixed {
@@ -466,3 +682,15 @@ describe('KafkaEventsServer refuses', () => {
     expect(() => server.unwrap()).toThrow(/inject EventPublisher/);
   });
 });
+
+/** The members of a group, as the broker counts them. */
+async function membersOf(kafka: TestKafka, groupId: string): Promise<number | undefined> {
+  const admin = kafkaJs([...kafka.brokers]).admin();
+  await admin.connect();
+  try {
+    const { groups } = await admin.describeGroups([groupId]);
+    return groups[0]?.members.length;
+  } finally {
+    await admin.disconnect();
+  }
+}
