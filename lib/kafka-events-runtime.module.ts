@@ -7,6 +7,7 @@ import { discoverHandlers } from './consuming/handler-discovery.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from './kafka-events.tokens.js';
+import { checkPlainServers } from './nest-transport/best-effort/check-plain-servers.js';
 import { KafkaEventsServer } from './nest-transport/kafka-events-server.js';
 import { patternHandlers } from './nest-transport/pattern-handlers.js';
 import { resolveHandler } from './options/resolve-handler.js';
@@ -52,6 +53,7 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
     if (!settings.consume) return;
     const server = this.moduleRef.get(KafkaEventsServer, { strict: false });
     const { modules, applicationConfig: config } = this;
+    checkPlainServers(modules, config);
     const handlers = discoverHandlers({
       modules,
       globals: settings.globalEnhancers ? config : new ApplicationConfig(),

@@ -23,7 +23,8 @@ import { KafkaEventsContext } from './kafka-events-context.js';
  *
  * Requests that wait for a reply, and calls from anywhere else than Kafka, pass through it untouched.
  *
- * @throws AutoCommitError at the first record of a `ServerKafka` that commits offsets by itself.
+ * @throws AutoCommitError at the boot, or the first record, of a `ServerKafka` that commits offsets by
+ * itself.
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
@@ -35,8 +36,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const context: unknown = execution.switchToRpc().getContext();
     if (context instanceof KafkaEventsContext) return onceClaimed(context, next);
     if (!(context instanceof KafkaContext) || !takesEvents(execution)) return next.handle();
-    const handlerId = `${execution.getClass().name}.${execution.getHandler().name}`;
-    return this.bestEffort.handle(context, handlerId, next);
+    return this.bestEffort.handle(context, execution, next);
   }
 }
 

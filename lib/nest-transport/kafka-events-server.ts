@@ -28,6 +28,8 @@ export interface ServerConsumers {
   stop(): Promise<void>;
 }
 
+type HookedRun = Parameters<ServerKafka['runWithProcessingHooks']>;
+
 const STATUS = new Map<string, `${KafkaStatus}`>([
   ['running', 'connected'],
   ['rebalancing', 'rebalancing'],
@@ -179,7 +181,9 @@ export class KafkaEventsServer extends ServerKafka {
 
   #call(callback: MessageHandler, data: unknown, context: KafkaEventsContext): Promise<void> {
     return new Promise((resolve, reject) => {
-      const hooked: unknown = this.runWithProcessingHooks(context, async (ended) => {
+      // Declared to answer nothing; it answers what an asynchronous hook does.
+      const runInHooks: (...args: HookedRun) => unknown = this.runWithProcessingHooks.bind(this);
+      const hooked = runInHooks(context, async (ended) => {
         try {
           const returned: unknown = await callback(data, context);
           if (isObservable(returned)) await lastValueFrom(returned, { defaultValue: undefined });

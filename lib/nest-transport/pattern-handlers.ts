@@ -4,10 +4,12 @@ import type { WholeTopicDeclaration } from '../consuming/handler-discovery.js';
 import { InvalidHandlerError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import type { KafkaEventsServer, RegisteredPattern } from './kafka-events-server.js';
-import { isEnhancedBy } from './pattern-enhancers.js';
+import { isEnhancedBy, type EnhancerUse } from './pattern-enhancers.js';
 import { bindPatternHandler } from './pattern-handler.js';
-import { patternPlaces, type PatternPlace } from './pattern-places.js';
+import { patternPlaces, placesInOrder, type PatternPlace } from './pattern-places.js';
 import { RetryDeadLetterFilter } from './retry-dead-letter.filter.js';
+
+const FILTER: EnhancerUse = { kind: 'filter', enhancer: RetryDeadLetterFilter };
 
 /** What the application has, to find handlers in. */
 export interface PatternScope {
@@ -27,8 +29,8 @@ export function patternHandlers(
   { modules, config, settings }: PatternScope,
 ): WholeTopicDeclaration[] {
   const { ordering } = settings.nestTransport;
-  const placeOf = placesInOrder(modules);
-  return server.boot().map((pattern) => {
+  const placeOf = placesInOrder(patternPlaces(modules));
+  const declared = server.boot().map((pattern): WholeTopicDeclaration => {
     const { topic, callback } = pattern;
     const { id, place, host, judgesReads } = described(pattern, placeOf(pattern), config);
     return {
@@ -42,29 +44,22 @@ export function patternHandlers(
         bindPatternHandler(topic, resolved, server.callsOf(callback), { judgesReads }),
     };
   });
+  refuseRepeated(declared);
+  return declared;
 }
 
-/** Answers the place of each pattern, asked in the order of their registration. */
-function placesInOrder(
-  modules: ModulesContainer,
-): (pattern: RegisteredPattern) => PatternPlace | undefined {
-  const places = patternPlaces(modules);
-  const asked = new Map<string, number>();
-  // Nest registers a function without a name, but with the object that tells which method it was.
-  return ({ topic, extras }) => {
-    const candidates = places.filter((place) => place.extras === extras);
-    const [first] = candidates;
-    // One method, inherited by several controllers, is registered once for each.
-    const name = `${first?.id ?? ''} ${topic}`;
-    const nth = asked.get(name) ?? 0;
-    asked.set(name, nth + 1);
-    if (first !== undefined && nth >= candidates.length) {
-      throw new InvalidHandlerError([
-        `${first.id}: is registered twice for "${topic}"; connect KafkaEventsServer once, and name the topic once`,
-      ]);
-    }
-    return candidates[nth];
-  };
+function refuseRepeated(declared: readonly WholeTopicDeclaration[]): void {
+  const problems = declared.flatMap(({ id, host, topic }, at) => {
+    const first = declared.findIndex(
+      (each) => each.host === host && each.id === id && each.topic === topic,
+    );
+    return first === at
+      ? []
+      : [
+          `${id}: is registered twice for "${topic}"; connect KafkaEventsServer once, and name the topic once`,
+        ];
+  });
+  if (problems.length > 0) throw new InvalidHandlerError(problems);
 }
 
 function described(
@@ -81,6 +76,6 @@ function described(
     id,
     place,
     host,
-    judgesReads: isEnhancedBy(RetryDeadLetterFilter, 'filter', found, config),
+    judgesReads: isEnhancedBy(FILTER, found, config),
   };
 }

@@ -40,6 +40,26 @@ export function patternPlaces(modules: ModulesContainer): PatternPlace[] {
   );
 }
 
+/**
+ * Answers the place of each pattern of one server, asked in the order of their registration: Nest
+ * registers a function without a name, but with the object that tells which method it was. Where a
+ * method is registered again, so is its place.
+ */
+export function placesInOrder(
+  places: readonly PatternPlace[],
+): (pattern: { readonly topic: string; readonly extras: object }) => PatternPlace | undefined {
+  const asked = new Map<string, number>();
+  return ({ topic, extras }) => {
+    const candidates = places.filter((place) => place.extras === extras);
+    const [first] = candidates;
+    // One method, inherited by several controllers, is registered once for each.
+    const name = `${first?.id ?? ''} ${topic}`;
+    const nth = asked.get(name) ?? 0;
+    asked.set(name, nth + 1);
+    return candidates[nth % candidates.length];
+  };
+}
+
 function extrasOf(method: unknown): object | null {
   if (typeof method !== 'function') return null;
   const extras: unknown = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, method);

@@ -4,6 +4,7 @@ import { BaseRpcExceptionFilter, KafkaContext, RpcException } from '@nestjs/micr
 import { from, throwError, type Observable } from 'rxjs';
 
 import { EventContext } from '../consuming/event-context.js';
+import { importPeer } from '../contracts/optional-peer.js';
 import type { InvocationFault } from '../failure/classify-failure.js';
 import { toError } from '../kafka-events.errors.js';
 import { BestEffort } from './best-effort/best-effort.js';
@@ -21,8 +22,8 @@ const FORBIDDEN_MESSAGE = 'Forbidden resource';
  * partition. Behind Nest's own `ServerKafka` it is best effort, see docs/migrating.md.
  *
  * Nest asks one filter for each error, the nearest that catches it: put a filter of your own nearer
- * for errors that are to count as handled. Requests that wait for a reply, and other transports, HTTP
- * included, get what Nest would have given them.
+ * for errors that are to count as handled. Requests that wait for a reply, other transports, HTTP,
+ * GraphQL and gateways get what Nest would have given them.
  */
 @Catch()
 export class RetryDeadLetterFilter {
@@ -38,11 +39,13 @@ export class RetryDeadLetterFilter {
   }
 
   catch(thrown: unknown, host: ArgumentsHost): Observable<unknown> | undefined {
-    if (host.getType() === 'http') {
-      this.http.catch(thrown, host);
-      return undefined;
-    }
-    const context: unknown = host.getType() === 'rpc' ? host.switchToRpc().getContext() : null;
+    const type: string = host.getType();
+    if (type === 'http') this.http.catch(thrown, host);
+    if (type === 'ws') void catchOfGateway(thrown, host);
+    // Where a filter answers nothing Nest goes on as if there was none, in GraphQL for one.
+    if (type !== 'rpc') return undefined;
+
+    const context: unknown = host.switchToRpc().getContext();
     // An `@EventHandler`, with `globalEnhancers`: the engine judges by itself.
     if (context instanceof EventContext) return undefined;
     if (context instanceof KafkaEventsContext) {
@@ -52,12 +55,19 @@ export class RetryDeadLetterFilter {
     }
     if (context instanceof KafkaContext) {
       const error = toError(thrown);
-      if (this.bestEffort.isOfAnEvent(error, context)) {
+      if (this.bestEffort.isOfAnEvent(context)) {
         return from(this.bestEffort.failed(error, faultOf(thrown), context));
       }
     }
     return this.rpc.catch(thrown, host);
   }
+}
+
+/** By the package that the gateway itself is from. */
+async function catchOfGateway(thrown: unknown, host: ArgumentsHost): Promise<void> {
+  const load = () => import('@nestjs/websockets');
+  const { BaseWsExceptionFilter } = await importPeer('@nestjs/websockets', 'a gateway', load);
+  new BaseWsExceptionFilter().catch(thrown, host);
 }
 
 function faultOf(thrown: unknown): InvocationFault {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { Module, type INestApplication, type Type } from '@nestjs/common';
+import { Module, type INestApplication, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type KafkaOptions } from '@nestjs/microservices';
 
@@ -42,6 +42,9 @@ export interface PlainAppOptions {
   readonly module?: KafkaEventsModuleOptions;
   readonly run?: NonNullable<KafkaOptions['options']>['run'];
   readonly sessionTimeout?: number;
+  readonly providers?: Provider[];
+  /** Whether the microservice is connected when the application has booted already. Default false. */
+  readonly late?: boolean;
 }
 
 /** Boots an application whose controllers stand behind Nest's own Kafka transport. */
@@ -52,6 +55,8 @@ export async function bootPlainApp(
     module: options = {},
     run = { autoCommit: false },
     sessionTimeout = 9_000,
+    providers = [],
+    late = false,
   }: PlainAppOptions = {},
 ): Promise<INestApplication> {
   @Module({
@@ -67,10 +72,12 @@ export async function bootPlainApp(
       }),
     ],
     controllers,
+    providers,
   })
   class Root {}
   const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
   onCleanup(() => app.close());
+  if (late) await app.init();
   app.connectMicroservice<KafkaOptions>({
     transport: Transport.KAFKA,
     options: {

@@ -54,6 +54,11 @@ export class BatchCommits {
     void this.#commit();
   }
 
+  /** The record that has begun is not done, whatever kafkajs says of its batch. */
+  withdraw(at: TopicPartition): void {
+    this.#begun.delete(partitionName(at));
+  }
+
   // Not the batch's own last offset: where the consumer stops, a batch ends early without an error.
   #batchEnded({ topic, partition, firstOffset, lastOffset }: Batch): void {
     const name = partitionName({ topic, partition });

@@ -1,4 +1,4 @@
-import type { CallHandler } from '@nestjs/common';
+import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { KafkaHeaders, type KafkaContext } from '@nestjs/microservices';
 import { catchError, type Observable } from 'rxjs';
@@ -9,15 +9,22 @@ import { recordRef } from '../../consuming/delivery.js';
 import { EventEnvelope } from '../../contracts/event-envelope.js';
 import type { InvocationFault } from '../../failure/classify-failure.js';
 import { DeadLetterWriter } from '../../failure/dead-letter-writer.js';
+import { safeRedactor } from '../../failure/redact.js';
 import { ClaimKeys } from '../../idempotency/claim-keys.js';
 import { Claims } from '../../idempotency/claims.js';
-import { AutoCommitError, RedeliveryError, toError } from '../../kafka-events.errors.js';
-import { AttemptCounts } from './attempt-counts.js';
+import {
+  AutoCommitError,
+  InvalidHandlerError,
+  RedeliveryError,
+  toError,
+} from '../../kafka-events.errors.js';
 import { BatchCommits } from './batch-commits.js';
 import { HeartbeatWait } from './heartbeat-wait.js';
 import { PlainCourse, type CourseSurroundings } from './plain-course.js';
+import { PlainHandlers } from './plain-handlers.js';
 import { plainRecord } from './plain-record.js';
 import { plainServerOf, type NestConsumer, type PlainServer } from './plain-server.js';
+import { RecordHistories } from './record-histories.js';
 
 /** Of the session, what waiting for one record may take: a rebalance must not be missed. */
 const SHARE_OF_SESSION = 1 / 3;
@@ -25,6 +32,8 @@ const SHARE_OF_SESSION = 1 / 3;
 /** One `ServerKafka`, and what we keep for it. */
 interface Served {
   readonly server: PlainServer;
+  readonly handlers: PlainHandlers;
+  readonly histories: RecordHistories;
   readonly keys: ClaimKeys;
   readonly commits: BatchCommits;
   readonly around: CourseSurroundings;
@@ -37,8 +46,10 @@ interface Served {
  */
 export class BestEffort {
   readonly #served = new Map<NestConsumer, Served>();
-  /** By the error that its handler threw: that is all a filter learns. */
-  readonly #courses = new WeakMap<Error, PlainCourse>();
+  /** Of each record: a filter learns its context and what was thrown, not by which handler. */
+  readonly #courses = new WeakMap<KafkaContext, PlainCourse[]>();
+  /** What becomes of records of which nobody knows whose failure it is: of each, one thing. */
+  readonly #unknown = new WeakMap<KafkaContext, Promise<unknown>>();
   readonly #open = new Set<Claims>();
 
   /** @internal Made by `KafkaEventsModule`. */
@@ -51,32 +62,73 @@ export class BestEffort {
   ) {}
 
   /** Runs a handler unless its event is done. @throws AutoCommitError, RedeliveryError. */
-  handle(context: KafkaContext, handlerId: string, next: CallHandler): Observable<unknown> {
-    const served = this.#servedBy(context.getConsumer());
-    const course = this.#courseOf(context, served, handlerId);
-    return course.attempt(next).pipe(
-      catchError((thrown: unknown) => {
-        const error = toError(thrown);
-        this.#courses.set(error, course);
-        throw error;
-      }),
-    );
+  handle(
+    context: KafkaContext,
+    execution: ExecutionContext,
+    next: CallHandler,
+  ): Observable<unknown> {
+    try {
+      const served = this.#servedBy(context.getConsumer());
+      const handlerId = served.handlers.idOf(execution);
+      const courses = this.#courses.get(context) ?? [];
+      // The interceptor stands on the class and on the method, or calls the handler once more.
+      if (courses.some((course) => course.handlerId === handlerId)) return next.handle();
+      const course = this.#courseOf(context, served, handlerId);
+      this.#courses.set(context, [...courses, course]);
+      return course.attempt(next).pipe(
+        catchError((thrown: unknown) => {
+          const error = toError(thrown);
+          course.failedWith(error);
+          if (course.isRedelivery(error)) this.#comeBackTo(context);
+          throw error;
+        }),
+      );
+    } catch (error) {
+      this.#comeBackTo(context);
+      throw error;
+    }
   }
 
   /** Whether a failure is an event's: known from its handler, else by nobody waiting for an answer. */
-  isOfAnEvent(error: Error, context: KafkaContext): boolean {
-    if (this.#courses.has(error)) return true;
-    const { headers = {} } = context.getMessage();
-    return !(KafkaHeaders.REPLY_TOPIC in headers && KafkaHeaders.CORRELATION_ID in headers);
+  isOfAnEvent(context: KafkaContext): boolean {
+    if (this.#courses.has(context)) return true;
+    const { headers } = context.getMessage();
+    return !headers?.[KafkaHeaders.REPLY_TOPIC] || !headers[KafkaHeaders.CORRELATION_ID];
   }
 
   /** Takes a failure to its end; resolves when the record is dealt with. @throws RedeliveryError else. */
   async failed(error: Error, fault: InvocationFault, context: KafkaContext): Promise<unknown> {
-    if (error instanceof AutoCommitError || error instanceof RedeliveryError) throw error;
-    const course =
-      this.#courses.get(error) ??
-      this.#courseOf(context, this.#servedBy(context.getConsumer()), null);
-    return course.failed(error, fault);
+    if (isOurs(error)) throw error;
+    const served = this.#servedBy(context.getConsumer());
+    const course = this.#failedCourse(error, context, served);
+    if (course !== null) return course.failed(error, fault);
+    const known = this.#unknown.get(context);
+    if (known !== undefined) return known;
+    const dealtWith = this.#courseOf(context, served, null).failed(error, fault);
+    this.#unknown.set(context, dealtWith);
+    return dealtWith;
+  }
+
+  /** Null where nobody can tell: a guard fails before the handler's course, others may map its error. */
+  #failedCourse(error: Error, context: KafkaContext, served: Served): PlainCourse | null {
+    const courses = this.#courses.get(context) ?? [];
+    const failed = courses.find((course) => course.takesFailure(error));
+    const [only = null] = courses;
+    return failed ?? (served.handlers.countOf(context.getTopic()) === 1 ? only : null);
+  }
+
+  /**
+   * Has kafkajs go back to a record that nobody has dealt with, even where a filter of the
+   * application's own takes our error for one that it may handle.
+   */
+  #comeBackTo(context: KafkaContext): void {
+    const at = { topic: context.getTopic(), partition: context.getPartition() };
+    this.#served.get(context.getConsumer())?.commits.withdraw(at);
+    try {
+      context.getConsumer().seek({ ...at, offset: context.getMessage().offset });
+    } catch {
+      // It is not running any more: whoever runs next begins at the committed offset.
+    }
   }
 
   close(): void {
@@ -84,10 +136,11 @@ export class BestEffort {
   }
 
   #courseOf(context: KafkaContext, served: Served, handlerId: string | null): PlainCourse {
-    const { server, keys, commits, around } = served;
+    const { server, keys, commits, histories, around } = served;
     const placed = plainRecord(context);
-    commits.begin(placed.partition, placed.record.offset);
-    const envelope = new EventEnvelope(placed.partition, placed.record);
+    const { partition, record } = placed;
+    commits.begin(partition, record.offset);
+    const envelope = new EventEnvelope(partition, record);
     const { eventId, eventType } = envelope;
     const scope = { claimedAs: handlerId ?? '', idempotency: { scope: 'event' as const } };
     const wait = new HeartbeatWait(
@@ -98,18 +151,22 @@ export class BestEffort {
     );
     const ref = {
       ...recordRef(server.groupId, placed),
-      handlerId: handlerId ?? `@EventPattern(${placed.partition.topic})`,
+      handlerId: handlerId ?? `@EventPattern(${partition.topic})`,
       eventId,
       eventType,
     };
     const key = handlerId === null ? null : keys.keyOf(envelope, eventType, scope);
-    return new PlainCourse(placed, ref, key, wait, around);
+    const history = histories.of(partition, record.offset);
+    return new PlainCourse(placed, ref, key, history, wait, around);
   }
 
   #servedBy(consumer: NestConsumer): Served {
     const known = this.#served.get(consumer);
     if (known !== undefined) return known;
     const server = plainServerOf(consumer, this.modules);
+    const handlers = new PlainHandlers(server.server, this.modules);
+    const clashes = handlers.clashes();
+    if (clashes.length > 0) throw new InvalidHandlerError(clashes);
     const { groupId, sessionTimeoutMs } = server;
     const { settings, sendDeadLetter, signals, random, owner } = this.around;
     const { clock, idempotency, deadLetter } = settings;
@@ -124,6 +181,8 @@ export class BestEffort {
     this.#open.add(claims);
     const served: Served = {
       server,
+      handlers,
+      histories: new RecordHistories(),
       keys: new ClaimKeys(groupId),
       commits: new BatchCommits(consumer, {
         intervalMs: settings.group(groupId).commitIntervalMs,
@@ -135,7 +194,7 @@ export class BestEffort {
       around: {
         settings,
         claims,
-        attempts: new AttemptCounts(),
+        leaseMs: sessionTimeoutMs,
         deadLetters: new DeadLetterStep(
           groupId,
           new DeadLetterWriter(deadLetter, sendDeadLetter),
@@ -144,9 +203,18 @@ export class BestEffort {
         ),
         signals,
         random,
+        redact: safeRedactor(deadLetter.redact),
       },
     };
     this.#served.set(consumer, served);
     return served;
   }
+}
+
+function isOurs(error: Error): boolean {
+  return (
+    error instanceof AutoCommitError ||
+    error instanceof InvalidHandlerError ||
+    error instanceof RedeliveryError
+  );
 }

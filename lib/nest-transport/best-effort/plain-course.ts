@@ -1,15 +1,5 @@
 import type { CallHandler } from '@nestjs/common';
-import {
-  catchError,
-  concat,
-  defaultIfEmpty,
-  defer,
-  ignoreElements,
-  lastValueFrom,
-  mergeAll,
-  of,
-  type Observable,
-} from 'rxjs';
+import { defer, lastValueFrom, mergeAll, of, type Observable } from 'rxjs';
 
 import { backoffMs } from '../../consuming/backoff.js';
 import type { DeadLetterStep } from '../../consuming/dead-letter-step.js';
@@ -24,17 +14,20 @@ import type { ClaimResult, Claims, HeldClaim } from '../../idempotency/claims.js
 import type { KafkaEventsSettings } from '../../kafka-events.options.js';
 import { RedeliveryError, toError } from '../../kafka-events.errors.js';
 import type { HandlerRef, SignalSink } from '../../observability/observer.js';
-import type { AttemptCounts } from './attempt-counts.js';
 import type { HeartbeatWait } from './heartbeat-wait.js';
+import type { RecordHistory } from './record-histories.js';
+import { watchedCall } from './watched-call.js';
 
 /** What all courses of one server share. */
 export interface CourseSurroundings {
   readonly settings: Pick<KafkaEventsSettings, 'retry' | 'idempotency' | 'clock'>;
   readonly claims: Claims;
-  readonly attempts: AttemptCounts;
+  /** How long a claim outlives its process; a handler that nobody waits for has as long. */
+  readonly leaseMs: number;
   readonly deadLetters: DeadLetterStep;
   readonly signals: SignalSink;
   readonly random: () => number;
+  readonly redact: (text: string) => string;
 }
 
 /** Of the record, not of a replay. */
@@ -52,16 +45,25 @@ export class PlainCourse {
   #failures: number;
   #firstFailedAt: Date | null = null;
   #next: CallHandler | null = null;
+  #turnedAway = false;
+  /** Nobody waits for the latest call, which has been counted as failed. */
+  #left = false;
+  #failedWith: Error | null = null;
 
   constructor(
     private readonly placed: PlacedRecord,
     private readonly ref: HandlerRef,
     /** Of the claim; null where only a failure is known, and no handler. */
     private readonly key: string | null,
+    private readonly history: RecordHistory,
     private readonly wait: HeartbeatWait,
     private readonly around: CourseSurroundings,
   ) {
-    this.#failures = around.attempts.of(this.#position);
+    this.#failures = history.failuresOf(ref.handlerId);
+  }
+
+  get handlerId(): string {
+    return this.ref.handlerId;
   }
 
   /**
@@ -69,15 +71,41 @@ export class PlainCourse {
    * the handler threw, its claim given back, or with a RedeliveryError when it cannot be claimed.
    */
   attempt(next: CallHandler): Observable<unknown> {
+    const { leaseMs, settings } = this.around;
     this.#next = next;
-    const marked = defer(() => this.#mark('done')).pipe(ignoreElements());
-    const handled = defer(() => next.handle()).pipe(
-      defaultIfEmpty(undefined),
-      catchError((thrown: unknown) => this.#failedWith(toError(thrown))),
-    );
-    return defer(async () =>
-      (await this.#claimed()) ? concat(handled, marked) : of(undefined),
-    ).pipe(mergeAll());
+    const ends = {
+      succeeded: () => this.#mark('done'),
+      failed: (error: Error) => this.#failed(error),
+      left: () => {
+        this.#left = true;
+        this.#countFailure();
+      },
+      abandoned: () => {
+        this.#drop();
+      },
+    };
+    return defer(async () => {
+      this.#turnedAway = !(await this.#claimed());
+      this.#left = false;
+      return this.#turnedAway ? of(undefined) : watchedCall(next, ends, settings.clock, leaseMs);
+    }).pipe(mergeAll());
+  }
+
+  /** Says, once, whether it failed with that error: one error may fail several handlers. */
+  takesFailure(error: Error): boolean {
+    if (this.#failedWith !== error) return false;
+    this.#failedWith = null;
+    return true;
+  }
+
+  /** Notes what it failed with, for the filter that is asked about it. */
+  failedWith(error: Error): void {
+    this.#failedWith = error;
+  }
+
+  /** Whether an error is no handler's: kafkajs is to have it, and to deliver the record again. */
+  isRedelivery(error: Error): boolean {
+    return error instanceof RedeliveryError || this.wait.isRefusal(error);
   }
 
   /**
@@ -86,10 +114,12 @@ export class PlainCourse {
    * @throws RedeliveryError when neither was possible in the time there is.
    */
   async failed(firstError: Error, fault: InvocationFault): Promise<unknown> {
+    // What fails around a handler that did not run is no failure; what is dead-lettered is over.
+    if (this.#turnedAway || this.#isDeadLettered) return undefined;
     // Without an attempt of ours it failed before the interceptor, or there is none.
-    if (this.#next === null) this.#failures++;
+    if (this.#next === null) this.#countFailure();
     for (let error = firstError; ;) {
-      if (error instanceof RedeliveryError || this.wait.isRefusal(error)) throw error;
+      if (this.isRedelivery(error)) throw error;
       const verdict = this.#judge(error, fault);
       if (verdict.kind === 'dead-letter') return this.#bury(verdict.reason, error);
       const next = this.#next;
@@ -104,14 +134,14 @@ export class PlainCourse {
     }
   }
 
-  get #position(): string {
-    const { topic, partition, offset } = this.ref;
-    return `${topic}[${String(partition)}]@${offset.toString()}`;
+  get #isDeadLettered(): boolean {
+    return this.history.deadLettered.has(this.ref.handlerId);
   }
 
   /** False when the event is done. Without a claim, too, where the store is away and may be ignored. */
   async #claimed(): Promise<boolean> {
     const { settings, signals } = this.around;
+    if (this.#isDeadLettered) return false;
     for (;;) {
       const answer = await this.#ask();
       switch (answer.status) {
@@ -150,21 +180,29 @@ export class PlainCourse {
     }
   }
 
-  async #failedWith(error: Error): Promise<never> {
-    const { claims, attempts, settings } = this.around;
+  async #failed(error: Error): Promise<void> {
+    const { claims, settings } = this.around;
     const claim = this.#claim;
     this.#claim = null;
-    attempts.set(this.#position, ++this.#failures);
+    if (!this.#left) this.#countFailure();
+    this.failedWith(error);
     if (claim !== null) {
       await claims.release(claim, this.#failures, settings.idempotency.windowMs);
     }
-    throw error;
+  }
+
+  #countFailure(): void {
+    this.history.failures.set(this.ref.handlerId, ++this.#failures);
+  }
+
+  #drop(): void {
+    if (this.#claim !== null) this.around.claims.drop(this.#claim);
+    this.#claim = null;
   }
 
   #judge(error: Error, fault: InvocationFault): FailureVerdict {
-    const { settings, signals, random, attempts } = this.around;
+    const { settings, signals, random } = this.around;
     this.#firstFailedAt ??= new Date(settings.clock.now());
-    attempts.set(this.#position, this.#failures);
     const failed = { error, fault, attempts: this.#failures, policy: settings.retry };
     const verdict = classifyFailure({ ...failed, random: random() });
     const delayMs = verdict.kind === 'retry' ? verdict.delayMs : null;
@@ -182,6 +220,7 @@ export class PlainCourse {
         throw this.#redelivery('could not be dead-lettered', error);
       }
     }
+    this.history.deadLettered.add(this.ref.handlerId);
     if (this.key !== null) {
       const answer = await this.#ask();
       this.#claim = answer.status === 'claimed' ? answer : null;
@@ -190,8 +229,7 @@ export class PlainCourse {
   }
 
   async #mark(state: 'done' | 'dead'): Promise<void> {
-    const { claims, attempts, settings, signals } = this.around;
-    attempts.forget(this.#position);
+    const { claims, settings, signals } = this.around;
     const claim = this.#claim;
     this.#claim = null;
     if (claim === null) return;
@@ -208,9 +246,11 @@ export class PlainCourse {
   }
 
   #redelivery(what: string, cause: Error | null): RedeliveryError {
+    const { topic, partition, offset, handlerId } = this.ref;
     return new RedeliveryError(
-      `${this.#position} ${what} in ${this.ref.handlerId} and is left to Kafka to deliver again` +
-        (cause === null ? '' : `: ${cause.message}`),
+      `${topic}[${String(partition)}]@${offset.toString()} ${what} in ${handlerId} and is left to ` +
+        'Kafka to deliver again' +
+        (cause === null ? '' : `: ${this.around.redact(cause.message)}`),
       cause === null ? {} : { cause },
     );
   }

@@ -15,7 +15,9 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/internal';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { WsException } from '@nestjs/websockets';
 import { of, type Observable } from 'rxjs';
 
 import {
@@ -387,5 +389,27 @@ describe('both, for the whole application', () => {
       500,
       expect.not.stringContaining('secret'),
     ]);
+  });
+
+  it('leave gateways and GraphQL as they are', async () => {
+    const { app } = await bootPatternApp({ controllers: [] });
+    const filter = app.get(RetryDeadLetterFilter);
+    const sent: unknown[] = [];
+    const client = { emit: (...args: unknown[]) => sent.push(args) };
+    const host = (type: string) => {
+      const context = new ExecutionContextHost([client, { order: 1 }]);
+      context.setType(type);
+      return context;
+    };
+
+    expect(filter.catch(new WsException('no such order'), host('ws'))).toBeUndefined();
+    await eventually(() => sent.length === 1);
+    expect(sent).toEqual([
+      ['exception', expect.objectContaining({ status: 'error', message: 'no such order' })],
+    ]);
+
+    // Nest throws it on to the resolver's caller.
+    expect(filter.catch(new Error('no such order'), host('graphql'))).toBeUndefined();
+    expect(sent).toHaveLength(1);
   });
 });

@@ -1,25 +1,36 @@
 import { expect, it } from '@jest/globals';
-import { lastValueFrom, of } from 'rxjs';
+import { lastValueFrom, of, Subject, throwError } from 'rxjs';
 
 import { DeadLetterStep } from '../../../../lib/consuming/dead-letter-step.js';
 import { systemClock } from '../../../../lib/contracts/clock.js';
 import { DeadLetterWriter } from '../../../../lib/failure/dead-letter-writer.js';
+import { redactSecrets } from '../../../../lib/failure/redact.js';
+import type { RetryPolicy } from '../../../../lib/failure/retry-policy.js';
 import { Claims } from '../../../../lib/idempotency/claims.js';
 import { MemoryIdempotencyStore } from '../../../../lib/idempotency/memory-idempotency-store.js';
-import { AttemptCounts } from '../../../../lib/nest-transport/best-effort/attempt-counts.js';
 import { HeartbeatWait } from '../../../../lib/nest-transport/best-effort/heartbeat-wait.js';
 import { PlainCourse } from '../../../../lib/nest-transport/best-effort/plain-course.js';
+import { RecordHistory } from '../../../../lib/nest-transport/best-effort/record-histories.js';
 import { DEFAULTS } from '../../../../lib/options/defaults.js';
+import { eventually } from '../../../support/eventually.js';
 import { inRecord } from '../../../support/model-kafka.js';
 import { rejectionOf } from '../../../support/thrown-by.js';
 
 const PARTITION = { topic: 'orders', partition: 0 };
 const NO_SIGNALS = { emit: () => undefined };
 
-it('hands kafkajs the refused heartbeat as it is, and judges nobody for it', async () => {
-  const store = new MemoryIdempotencyStore();
-  store.claim([{ key: 'key', token: 'elsewhere', leaseMs: 60_000, level: 0 }]);
-  const rebalancing = new Error('the group is rebalancing');
+interface CourseParts {
+  readonly heartbeat?: () => Promise<void>;
+  readonly retry?: Partial<RetryPolicy>;
+  readonly store?: MemoryIdempotencyStore;
+}
+
+/** A course over the record at offset 7 of `orders`, with the dead letters it writes. */
+function courseWith({
+  heartbeat = () => Promise.resolve(),
+  retry = {},
+  store = new MemoryIdempotencyStore(),
+}: CourseParts) {
   const deadLetters: unknown[] = [];
   const writer = new DeadLetterWriter(DEFAULTS.deadLetter, (_topic, record) => {
     deadLetters.push(record);
@@ -35,20 +46,34 @@ it('hands kafkajs the refused heartbeat as it is, and judges nobody for it', asy
     { record: inRecord({ offset: 7n }), partition: PARTITION },
     { ...PARTITION, groupId: 'g', offset: 7n, handlerId: 'h', eventId: 'e', eventType: '' },
     'key',
-    new HeartbeatWait(systemClock, () => Promise.reject(rebalancing), 10, 1_000),
+    new RecordHistory(7n),
+    new HeartbeatWait(systemClock, heartbeat, 10, 1_000),
     {
       settings: {
-        retry: { ...DEFAULTS.retry, attempts: 1 },
+        retry: { ...DEFAULTS.retry, ...retry },
         idempotency: { ...DEFAULTS.idempotency, store },
         clock: systemClock,
       },
       claims,
-      attempts: new AttemptCounts(),
+      leaseMs: 1_000,
       deadLetters: new DeadLetterStep('g', writer, NO_SIGNALS, systemClock),
       signals: NO_SIGNALS,
       random: () => 0,
+      redact: redactSecrets,
     },
   );
+  return { course, deadLetters };
+}
+
+it('hands kafkajs the refused heartbeat as it is, and judges nobody for it', async () => {
+  const store = new MemoryIdempotencyStore();
+  store.claim([{ key: 'key', token: 'elsewhere', leaseMs: 60_000, level: 0 }]);
+  const rebalancing = new Error('the group is rebalancing');
+  const { course, deadLetters } = courseWith({
+    heartbeat: () => Promise.reject(rebalancing),
+    retry: { attempts: 1 },
+    store,
+  });
 
   const next = { handle: () => of('never') };
   const error = await rejectionOf(() => lastValueFrom(course.attempt(next)));
@@ -56,4 +81,35 @@ it('hands kafkajs the refused heartbeat as it is, and judges nobody for it', asy
 
   await expect(course.failed(error, 'body')).rejects.toBe(rebalancing);
   expect(deadLetters).toEqual([]);
+});
+
+it('tells kafkajs, whose log it ends in, no secret of what the handler threw', async () => {
+  const { course } = courseWith({ retry: { initialDelayMs: 60_000, jitter: 0 } });
+  const thrown = new Error('login failed: password=hunter2');
+  const next = { handle: () => throwError(() => thrown) };
+  const error = await rejectionOf(() => lastValueFrom(course.attempt(next)));
+  expect(error).toBe(thrown);
+
+  const redelivery = await rejectionOf(() => course.failed(error, 'body'));
+
+  expect(redelivery).toMatchObject({ name: 'RedeliveryError', cause: thrown });
+  expect(redelivery.message).toContain('login failed');
+  expect(redelivery.message).not.toContain('hunter2');
+});
+
+it('ends a handler that was left only when it has ended, or its lease is over', async () => {
+  const store = new MemoryIdempotencyStore();
+  const { course } = courseWith({ store });
+  const held = () => store.claim([{ key: 'key', token: 'other', leaseMs: 1, level: 0 }])[0]?.status;
+  const answers = new Subject<unknown>();
+  const listening = course.attempt({ handle: () => answers }).subscribe();
+  await eventually(() => answers.observed);
+
+  listening.unsubscribe();
+  expect(answers.observed).toBe(true);
+  expect(held()).toBe('in-progress');
+
+  // Left for a whole lease it is given up, its claim renewed no more.
+  await eventually(() => !answers.observed);
+  await eventually(() => held() === 'claimed');
 });
