@@ -74,8 +74,13 @@ describe('the built package in plain Node', () => {
 
   it.each(withoutPeers)('loads with %s only packages that are always there', async (entryPoint) => {
     const script = `await import('${entryPoint}')`;
-    const stdout = await node('--import', RECORDER, '--input-type=module', '--eval', script);
-    const imports = stdout
+    const file = join(directory, `imports-${entryFile(entryPoint).replace('/', '-')}.jsonl`);
+    const flags = ['--import', RECORDER, '--input-type=module', '--eval', script];
+    await run(process.execPath, flags, {
+      cwd: directory,
+      env: { ...process.env, RECORD_IMPORTS_TO: file },
+    });
+    const imports = (await readFile(file, 'utf8'))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { url: string; importer?: string });

@@ -1,14 +1,15 @@
 /**
  * Preloaded into a Node process (`--import`), writes a line of JSON for each module that anything
- * imports or requires: what it is and who asked.
+ * imports or requires: what it is and who asked. Into the file that RECORD_IMPORTS_TO names: a full
+ * pipe would refuse it.
  */
-import { writeSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import Module, { register } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 
 function record(url, importer) {
-  writeSync(1, `${JSON.stringify({ url, importer })}\n`);
+  appendFileSync(process.env.RECORD_IMPORTS_TO, `${JSON.stringify({ url, importer })}\n`);
 }
 
 /** Node's hook for `import`, called in a thread of its own. */
