@@ -55,6 +55,7 @@ export type {
   IdempotencyScope,
   Ordering,
 } from './consuming/handler-options.js';
+export type { RateOptions } from './consuming/rate-limit.js';
 export type { OutageOptions } from './failure/outage-breaker.js';
 export type { RetryOptions } from './failure/retry-policy.js';
 export type { DeadLetterReason } from './failure/dead-letter-reason.js';
@@ -79,17 +80,20 @@ export { MemoryIdempotencyStore } from './idempotency/memory-idempotency-store.j
 export type { MemoryIdempotencyStoreOptions } from './idempotency/memory-idempotency-store.js';
 
 // Watching.
+export { ConsumerControl, type HeldTarget } from './consuming/consumer-control.js';
 export { KafkaEventsHealth } from './observability/health.js';
 export type {
   GroupHealth,
   HealthReport,
   OutageHealth,
+  PausedHealth,
   PartitionHealth,
   PublisherHealth,
   StalledPartition,
 } from './observability/health.js';
 export type { SignalCounts } from './observability/signal-hub.js';
 export type {
+  ConsumerTarget,
   HandlerRef,
   KafkaEventsObserver,
   RecordRef,
@@ -130,6 +134,7 @@ export {
   InvalidHandlerError,
   InvalidOptionsError,
   InvalidPayloadError,
+  InvalidTargetError,
   KafkaEventsError,
   MissingPeerError,
   MissingTopicsError,

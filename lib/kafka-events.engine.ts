@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { withinMs } from './contracts/within.js';
 import type { GroupSurroundings } from './consuming/build-group.js';
 import { groupHealth, stalledPartitions } from './consuming/consumer-health.js';
+import { ConsumerControl } from './consuming/consumer-control.js';
 import { EventConsumers } from './consuming/event-consumers.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import { KafkaEventsHealth } from './observability/health.js';
@@ -28,6 +29,7 @@ export class KafkaEventsEngine {
   readonly publisher: EventPublisher;
   readonly consumers: EventConsumers;
   readonly health: KafkaEventsHealth;
+  readonly control: ConsumerControl;
   /** What others that handle records share with the consumers. */
   readonly surroundings: Omit<GroupSurroundings, 'budget'>;
   private readonly deadLetters: RecordSender;
@@ -66,7 +68,8 @@ export class KafkaEventsEngine {
       random: Math.random,
       owner: randomUUID(),
     };
-    this.consumers = new EventConsumers(this.surroundings);
+    this.control = new ConsumerControl(clock, signals);
+    this.consumers = new EventConsumers(this.surroundings, this.control);
     this.health = this.healthOf(signals);
   }
 
@@ -81,12 +84,15 @@ export class KafkaEventsEngine {
 
   private healthOf(signals: SignalHub): KafkaEventsHealth {
     const { clock, deadLetter } = this.settings;
-    const { publisher, consumers } = this;
+    const { publisher, consumers, control } = this;
     const redact = safeRedactor(deadLetter.redact);
     const redacted = (error: Error | null): string | null =>
       error === null ? null : redact(error.message);
     return new KafkaEventsHealth({
-      groups: () => consumers.consumers.map((group) => groupHealth(group, redact, clock.now())),
+      groups: () =>
+        consumers.consumers.map((group) =>
+          groupHealth(group, control.heldIn(group), redact, clock.now()),
+        ),
       stalled: (longerThanMs) =>
         consumers.consumers.flatMap((group) => stalledPartitions(group, longerThanMs, clock.now())),
       publisher: () => {

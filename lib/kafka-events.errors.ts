@@ -22,6 +22,7 @@ export type KafkaEventsErrorCode =
   | 'SHUTDOWN'
   | 'NOT_HERE'
   | 'AUTO_COMMIT'
+  | 'INVALID_TARGET'
   | 'REDELIVERY'
   | 'DRIVER';
 
@@ -328,6 +329,13 @@ export class StoreUnavailableError extends KafkaEventsError {
 export class NotHereError extends KafkaEventsError {
   constructor(message: string) {
     super('NOT_HERE', message);
+  }
+}
+
+/** Thrown by `ConsumerControl` for what does not exist in this process, or cannot be so. */
+export class InvalidTargetError extends KafkaEventsError {
+  constructor(message: string) {
+    super('INVALID_TARGET', message);
   }
 }
 

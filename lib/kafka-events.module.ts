@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 
+import { ConsumerControl } from './consuming/consumer-control.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import { KafkaEventsEngine } from './kafka-events.engine.js';
 import type { ConnectionSettings } from './kafka/connection.js';
@@ -62,7 +63,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
 /**
  * Event-driven services on Kafka: import it once, in the root module.
  *
- * It provides `EventPublisher` and `KafkaEventsHealth`, to all modules unless `isGlobal: false`. The
+ * It provides `EventPublisher`, `KafkaEventsHealth` and `ConsumerControl`, to all modules unless `isGlobal: false`. The
  * handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
  * publisher lives on until `onApplicationShutdown`, so that others may publish while they go down.
  */
@@ -109,6 +110,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine],
     },
     {
+      provide: ConsumerControl,
+      useFactory: ({ control }: KafkaEventsEngine) => control,
+      inject: [KafkaEventsEngine],
+    },
+    {
       provide: CONSUMER_RUNTIME,
       useFactory: ({ consumers }: KafkaEventsEngine) => consumers,
       inject: [KafkaEventsEngine],
@@ -117,6 +123,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   exports: [
     EventPublisher,
     KafkaEventsHealth,
+    ConsumerControl,
     KafkaEventsServer,
     IdempotencyInterceptor,
     RetryDeadLetterFilter,

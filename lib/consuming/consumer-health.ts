@@ -1,10 +1,13 @@
 import type { GroupHealth, PartitionHealth, StalledPartition } from '../observability/health.js';
+import { nameOfTarget } from '../observability/observer.js';
+import type { HeldTarget } from './consumer-control.js';
 import type { GroupConsumer } from './group-consumer.js';
 import type { OwnedPartition } from './owned-partition.js';
 
 /** A group's state as health reports it. */
 export function groupHealth(
   { groupId, state, error, partitions, failedCommits, outages }: GroupConsumer,
+  paused: readonly HeldTarget[],
   redact: (text: string) => string,
   now: number,
 ): GroupHealth {
@@ -18,6 +21,7 @@ export function groupHealth(
       error: redact(outage.error.message),
       heldMs: now - outage.since,
     })),
+    paused: paused.map(({ target, heldMs }) => ({ what: nameOfTarget(target), heldMs })),
     partitions: partitions.map((owned) => partitionHealth(owned, redact)),
   };
 }
@@ -46,7 +50,8 @@ export function stalledPartitions(
   return partitions.flatMap((owned) => {
     const { topic, partition, tracker } = owned;
     const { oldest } = tracker;
-    if (oldest === null || now - oldest.deliveredAt <= longerThanMs) return [];
+    // Held by an operator, who knows.
+    if (owned.held || oldest === null || now - oldest.deliveredAt <= longerThanMs) return [];
     const offset = oldest.offset.toString();
     const handlers = [...running]
       .filter((each) => each.partition === owned && each.context.offset === offset)

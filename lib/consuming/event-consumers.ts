@@ -9,6 +9,7 @@ import {
 } from '../kafka-events.errors.js';
 import { BufferBudget } from './buffer-budget.js';
 import { buildGroup, type GroupSurroundings } from './build-group.js';
+import type { ConsumerControl } from './consumer-control.js';
 import type { BoundHandler } from './event-handler.js';
 import type { GroupConsumer } from './group-consumer.js';
 import { ensureTopics } from './required-topics.js';
@@ -22,14 +23,17 @@ const LONGEST_RETRY_MS = 30_000;
 export class EventConsumers {
   readonly #groups = new Map<
     string,
-    { readonly consumer: GroupConsumer; readonly claims: Claims }
+    { readonly consumer: GroupConsumer; readonly claims: Claims; readonly detach: () => void }
   >();
   readonly #stopping = new AbortController();
   readonly #budget: BufferBudget;
   #expected: readonly string[] = [];
   #problem: Error | null = null;
 
-  constructor(private readonly around: Omit<GroupSurroundings, 'budget'>) {
+  constructor(
+    private readonly around: Omit<GroupSurroundings, 'budget'>,
+    private readonly control: ConsumerControl,
+  ) {
     this.#budget = new BufferBudget(around.settings.maxBufferedBytes);
   }
 
@@ -97,7 +101,8 @@ export class EventConsumers {
       const own = handlers.filter((handler) => handler.settings.groupId === groupId);
       const around = { ...this.around, budget: this.#budget };
       const group = buildGroup(settings.group(groupId), own, around);
-      this.#groups.set(groupId, group);
+      const detach = this.control.attach(group.consumer);
+      this.#groups.set(groupId, { ...group, detach });
       await group.consumer.start();
     });
     const results = await Promise.allSettled(starting);
@@ -126,7 +131,8 @@ export class EventConsumers {
   async #dropGroups(drainMs: number): Promise<void> {
     const groups = [...this.#groups.values()];
     await Promise.all(
-      groups.map(async ({ consumer, claims }) => {
+      groups.map(async ({ consumer, claims, detach }) => {
+        detach();
         await consumer.stop(drainMs, LEAVE_MS);
         claims.close();
       }),

@@ -27,7 +27,7 @@ export class FlowControl {
     if (partition.paused || partition.lost || !this.#isFull(partition)) return;
     partition.paused = true;
     this.#paused.add(partition);
-    this.options.pause(partition);
+    if (!partition.held) this.options.pause(partition);
   }
 
   /** Called after records of the partition settled; others wait for its bytes, too. */
@@ -35,6 +35,15 @@ export class FlowControl {
     for (const partition of this.#paused) {
       if (this.#mayResume(partition)) this.#resume(partition);
     }
+  }
+
+  /** An operator holds the partition, or does so no more: neither needs more records than it has. */
+  hold(partition: OwnedPartition, held: boolean): void {
+    if (partition.held === held) return;
+    partition.hold(held);
+    if (partition.paused) return;
+    if (held) this.options.pause(partition);
+    else this.options.resume(partition);
   }
 
   forget(partition: OwnedPartition): void {
@@ -53,6 +62,6 @@ export class FlowControl {
   #resume(partition: OwnedPartition): void {
     this.#paused.delete(partition);
     partition.paused = false;
-    if (!partition.lost) this.options.resume(partition);
+    if (!partition.lost && !partition.held) this.options.resume(partition);
   }
 }

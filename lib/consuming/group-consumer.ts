@@ -13,6 +13,7 @@ import type { GroupSettings } from '../kafka-events.options.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { BufferBudget } from './buffer-budget.js';
 import { ConsumedRecord } from './consumed-record.js';
+import type { ControlledGroup } from './consumer-control.js';
 import { recordRef, type Delivery } from './delivery.js';
 import type { TopicRoutes } from './event-router.js';
 import { FlowControl } from './flow-control.js';
@@ -64,7 +65,7 @@ export interface GroupConsumerParts {
  * settled in the tracker, and the watermark is committed. Before every rejoin the partitions drain
  * and commit; afterwards each goes on where it was, or is lost and its queued work dropped.
  */
-export class GroupConsumer implements ConsumerHooks {
+export class GroupConsumer implements ConsumerHooks, ControlledGroup {
   readonly #owned = new Map<string, OwnedPartition<ConsumedRecord>>();
   readonly #committer: OffsetCommitter;
   readonly #flow: FlowControl;
@@ -72,6 +73,7 @@ export class GroupConsumer implements ConsumerHooks {
   #error: Error | null = null;
   #stopping = false;
   #failedCommits = 0;
+  #isHeld: (topic: string) => boolean = () => false;
 
   constructor(private readonly parts: GroupConsumerParts) {
     const { settings, driver, signals, clock, budget } = parts;
@@ -128,8 +130,21 @@ export class GroupConsumer implements ConsumerHooks {
       return outage === null ? [] : [{ handlerId: id, ...outage }];
     });
   }
+  /** Physical names. */
+  get topics(): readonly string[] {
+    return [...this.parts.topics.keys()];
+  }
+  get handlers(): readonly HandlerRuntime[] {
+    return this.parts.handlers;
+  }
   get partitions(): readonly OwnedPartition[] {
     return [...this.#owned.values()];
+  }
+
+  holdTopics(isHeld: (topic: string) => boolean): void {
+    this.#isHeld = isHeld;
+    for (const owned of this.#owned.values()) this.#flow.hold(owned, isHeld(owned.topic));
+    this.parts.pump();
   }
 
   /** Joins the group; resolves at the first assignment. */
@@ -158,7 +173,9 @@ export class GroupConsumer implements ConsumerHooks {
   onAssigned(gained: readonly OwnedTopicPartition[], kept: readonly OwnedTopicPartition[]): void {
     const { clock, budget, signals } = this.parts;
     for (const owned of gained) {
-      this.#owned.set(partitionName(owned), new OwnedPartition<ConsumedRecord>(owned, clock));
+      const partition = new OwnedPartition<ConsumedRecord>(owned, clock);
+      this.#owned.set(partitionName(owned), partition);
+      this.#flow.hold(partition, this.#isHeld(owned.topic));
       budget.join();
       signals.emit('partitionAssigned', { ...this.#ref(owned), epoch: owned.epoch });
     }

@@ -24,6 +24,8 @@ export class HandlerCourse {
   overdue: Promise<void> | null = null;
   /** The era of its handler's outage breaker in which its failure was counted; null for none. */
   countedIn: number | null = null;
+  /** Whether it has waited for its place in the handler's rate, and not run since. */
+  hasPlace = false;
   /** Whether it tries, for all that are held, if an outage is over. */
   probing = false;
   /** Set once the record is given up: what is left is to have it acknowledged in the DLQ. */

@@ -1,5 +1,6 @@
 import type { OutageOptions, OutagePolicy } from '../failure/outage-breaker.js';
 import type { RetryOptions, RetryPolicy } from '../failure/retry-policy.js';
+import type { RateOptions, RatePolicy } from './rate-limit.js';
 
 /** What keeps order: records of one key, of one partition, or nothing. */
 export type Ordering = 'key' | 'partition' | 'none';
@@ -34,6 +35,8 @@ export interface EventHandlerOptions {
   readonly ordering?: Ordering;
   /** After this its `signal` is aborted; after twice this the record is dead-lettered. Default 5 minutes. */
   readonly timeoutMs?: number;
+  /** At most how often it starts in this process. Default: as often as it can. */
+  readonly rate?: RateOptions | false;
   readonly retry?: RetryOptions;
   /** `false`: failures are never taken for an outage. Default: the module's `outage`. */
   readonly outage?: OutageOptions | false;
@@ -55,6 +58,8 @@ export interface HandlerSettings {
   readonly concurrency: number;
   readonly ordering: Ordering;
   readonly timeoutMs: number;
+  /** Null: as often as it can. */
+  readonly rate: RatePolicy | null;
   readonly retry: RetryPolicy;
   /** Null: every failure is the record's own. */
   readonly outage: OutagePolicy | null;

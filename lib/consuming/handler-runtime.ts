@@ -1,6 +1,8 @@
 import type { Clock } from '../contracts/clock.js';
 import { OutageBreaker } from '../failure/outage-breaker.js';
+import type { ControlledHandler } from './consumer-control.js';
 import type { BoundHandler } from './event-handler.js';
+import { RateLimit } from './rate-limit.js';
 import { Semaphore } from './semaphore.js';
 
 /**
@@ -10,23 +12,49 @@ import { Semaphore } from './semaphore.js';
  * many slots as `concurrency`. With a store in this process tickets equal slots; with a store across
  * the network there are more, so that claims for the next records travel while handlers run.
  */
-export class HandlerRuntime {
+export class HandlerRuntime implements ControlledHandler {
   readonly id: string;
   readonly tickets: Semaphore;
   readonly slots: Semaphore;
   /** Null where failures are never taken for an outage. */
   readonly breaker: OutageBreaker | null;
+  /** Null where it may start as often as it can. */
+  readonly rate: RateLimit | null;
+  #concurrency: number;
+  #held = false;
 
   constructor(
     readonly handler: BoundHandler,
     clock: Clock,
-    claimsAhead: number,
+    private readonly claimsAhead: number,
     onTicketFree: () => void,
   ) {
-    const { id, concurrency, outage } = handler.settings;
+    const { id, concurrency, outage, rate } = handler.settings;
     this.id = id;
+    this.#concurrency = concurrency;
     this.slots = new Semaphore(concurrency);
     this.breaker = outage === null ? null : new OutageBreaker(outage, clock);
+    this.rate = rate === null ? null : new RateLimit(rate, clock);
     this.tickets = new Semaphore(concurrency + claimsAhead, onTicketFree);
+  }
+
+  /** Whether an operator holds it: then it has no tickets to give, and no slots. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#resize();
+  }
+
+  setConcurrency(concurrency: number): void {
+    this.#concurrency = concurrency;
+    this.#resize();
+  }
+
+  #resize(): void {
+    this.slots.resize(this.#held ? 0 : this.#concurrency);
+    this.tickets.resize(this.#held ? 0 : this.#concurrency + this.claimsAhead);
   }
 }

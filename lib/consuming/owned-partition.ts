@@ -46,6 +46,8 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
   committed: bigint | null = null;
   /** Set by flow control alone. */
   paused = false;
+  /** Whether an operator holds it: as if it were draining, for as long as they like. */
+  #held = false;
 
   #state: 'active' | 'draining' | 'lost' = 'active';
   #busy = 0;
@@ -64,7 +66,10 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
   }
 
   get active(): boolean {
-    return this.#state === 'active';
+    return this.#state === 'active' && !this.#held;
+  }
+  get held(): boolean {
+    return this.#held;
   }
   get lost(): boolean {
     return this.#state === 'lost';
@@ -103,6 +108,12 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
     this.#state = 'active';
     notify(this.#changed);
   }
+  /** @param held whether nothing of it may start, until told otherwise. */
+  hold(held: boolean): void {
+    if (held === this.#held) return;
+    this.#held = held;
+    if (this.#state === 'active') notify(held ? this.#interrupted : this.#changed);
+  }
   lose(): void {
     this.#state = 'lost';
     notify(this.#interrupted);
@@ -110,7 +121,7 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
   }
 
   onInterrupt(fn: () => void): () => void {
-    if (this.#state !== 'active') {
+    if (!this.active) {
       fn();
       return () => undefined;
     }
@@ -129,10 +140,10 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
 
   /** Waits until work may start: true, or false once the partition is lost. */
   async whenActive(): Promise<boolean> {
-    while (this.#state === 'draining') {
+    while (!this.active && !this.lost) {
       await new Promise<void>((resolve) => this.#changed.add(resolve));
     }
-    return this.#state === 'active';
+    return this.active;
   }
 
   /**

@@ -53,7 +53,7 @@ type FailedCall = Exclude<CallResult, { kind: 'succeeded' }>;
 type Pass =
   | { readonly kind: 'end'; readonly outcome: RecordOutcome }
   | { readonly kind: 'again'; readonly wait: Promise<void> | null }
-  /** Goes again when its handler's outage may be over, and keeps its ticket: no others need start. */
+  /** Goes again when its handler may run, and keeps its ticket: no others need start. */
   | { readonly kind: 'held'; readonly wait: Promise<void> };
 
 const AGAIN: Pass = { kind: 'again', wait: null };
@@ -171,6 +171,8 @@ export class RecordPipeline {
   // Promises only where there is something to wait for: this is every record's way.
   #pass(course: HandlerCourse): MaybePromise<Pass> {
     if (!course.partition.active) return AGAIN;
+    // Without tickets to give it is not even claimed for.
+    if (course.runtime.held && course.verdict === null) return this.#again(course, null);
     const admission = admissionOf(course);
     if (admission === 'wait') return this.#held(course);
     course.probing = admission === 'probe';
@@ -185,6 +187,9 @@ export class RecordPipeline {
     if (taken !== 'go') return notNow(taken);
     if (course.verdict !== null) return this.#bury(course);
     if (!course.partition.active) return this.#again(course, null);
+    const waitMs = placeOf(course);
+    if (waitMs > 0) return { kind: 'held', wait: course.partition.sleep(waitMs) };
+    course.hasPlace = false;
 
     const running = this.steps.handle.run(course);
     return isPromise(running)
@@ -327,6 +332,14 @@ export class RecordPipeline {
 /** What is to be dead-lettered does not run: it asks nobody. */
 function admissionOf({ verdict, runtime }: HandlerCourse): ReturnType<OutageBreaker['admit']> {
   return verdict === null && runtime.breaker !== null ? runtime.breaker.admit() : 'go';
+}
+
+/** How long its place in the handler's rate is away; taken once for each run. */
+function placeOf(course: HandlerCourse): number {
+  const { rate } = course.runtime;
+  if (rate === null || course.hasPlace) return 0;
+  course.hasPlace = true;
+  return rate.reserve();
 }
 
 /** A probe that ended without an answer, as a duplicate or poison: another record may probe. */

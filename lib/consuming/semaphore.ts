@@ -6,21 +6,36 @@ export interface Interruption {
 
 /** A counted permit with waiters in order of arrival. */
 export class Semaphore {
+  /** Below zero while more are in use than the limit allows now. */
   #free: number;
+  #limit: number;
   readonly #waiters = new Set<() => void>();
 
   /**
    * @param onFree called whenever a permit is left over after the waiters were served.
    */
   constructor(
-    readonly limit: number,
+    limit: number,
     private readonly onFree: () => void = () => undefined,
   ) {
-    this.#free = limit;
+    this.#free = this.#limit = limit;
   }
 
   get inUse(): number {
-    return this.limit - this.#free;
+    return this.#limit - this.#free;
+  }
+
+  /** Changes how many permits there are; 0 for none. Those in use stay in use. */
+  resize(limit: number): void {
+    this.#free += limit - this.#limit;
+    this.#limit = limit;
+    for (const next of this.#waiters) {
+      if (this.#free <= 0) return;
+      this.#free--;
+      this.#waiters.delete(next);
+      next();
+    }
+    if (this.#free > 0) this.onFree();
   }
 
   /** True when `tryAcquire` would succeed. */
@@ -56,12 +71,12 @@ export class Semaphore {
 
   release(): void {
     const [next] = this.#waiters;
-    if (next !== undefined) {
+    if (next !== undefined && this.#free >= 0) {
       this.#waiters.delete(next);
       next();
       return;
     }
     this.#free++;
-    this.onFree();
+    if (this.#free > 0) this.onFree();
   }
 }

@@ -30,7 +30,15 @@ export interface GroupHealth {
   readonly failedCommits: number;
   /** Handlers that are held because most of their records fail. */
   readonly outages: readonly OutageHealth[];
+  /** What an operator has paused, by `ConsumerControl`. */
+  readonly paused: readonly PausedHealth[];
   readonly partitions: readonly PartitionHealth[];
+}
+
+export interface PausedHealth {
+  /** `handler "Orders.reserve"`, `topic "orders"` or `group "shop"`. */
+  readonly what: string;
+  readonly heldMs: number;
 }
 
 export interface PartitionHealth extends TopicPartition {
@@ -105,6 +113,7 @@ export class KafkaEventsHealth {
       ...groups.flatMap((group) => groupProblem(group) ?? []),
       ...groups.flatMap(fetchProblems),
       ...groups.flatMap(outageProblems),
+      ...groups.flatMap(pausedProblems),
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
       ...lastingProblems(counts),
@@ -137,9 +146,20 @@ function fetchProblems({ groupId, partitions }: GroupHealth): string[] {
 function outageProblems({ groupId, outages }: GroupHealth): string[] {
   return outages.map(
     ({ handlerId, error, heldMs }) =>
-      `group "${groupId}" holds ${handlerId} for ${String(Math.round(heldMs / 1000))} s, ` +
+      `group "${groupId}" holds ${handlerId} for ${seconds(heldMs)}, ` +
       `most of its records fail: ${error}`,
   );
+}
+
+function pausedProblems({ groupId, paused }: GroupHealth): string[] {
+  return paused.map(
+    ({ what, heldMs }) =>
+      `group "${groupId}": ${what} is paused by an operator for ${seconds(heldMs)}`,
+  );
+}
+
+function seconds(ms: number): string {
+  return `${String(Math.round(ms / 1000))} s`;
 }
 
 function stallProblem({
@@ -153,7 +173,7 @@ function stallProblem({
   const whom = handlers.length === 0 ? 'no handler running' : `in ${handlers.join(', ')}`;
   return (
     `group "${groupId}" is stalled at ${topic}[${String(partition)}]@${offset} ` +
-    `for ${String(Math.round(waitingMs / 1000))} s, ${whom}`
+    `for ${seconds(waitingMs)}, ${whom}`
   );
 }
 

@@ -1,6 +1,16 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { TopicPartition } from '../kafka/records.js';
 
+/** What can be held: a handler everywhere it runs, a physical topic in every group, or a whole group. */
+export type ConsumerTarget =
+  { readonly handlerId: string } | { readonly topic: string } | { readonly groupId: string };
+
+/** For people, and unlike for unlike targets. */
+export function nameOfTarget(target: ConsumerTarget): string {
+  if ('groupId' in target) return `group "${target.groupId}"`;
+  return 'topic' in target ? `topic "${target.topic}"` : `handler "${target.handlerId}"`;
+}
+
 /** The record a signal is about. */
 export interface RecordRef extends TopicPartition {
   readonly groupId: string;
@@ -40,6 +50,10 @@ export interface Signals {
   /** Most of a handler's records fail: it is held, and one record at a time tries whether that is over. */
   outageBegan: { readonly groupId: string; readonly handlerId: string; readonly error: Error };
   outageEnded: { readonly groupId: string; readonly handlerId: string; readonly heldMs: number };
+  /** An operator holds a handler, a topic or a group of this process. */
+  paused: { readonly target: ConsumerTarget };
+  resumed: { readonly target: ConsumerTarget; readonly heldMs: number };
+  concurrencyChanged: { readonly handlerId: string; readonly concurrency: number };
   /** A handler outlived its timeout; its signal was aborted. */
   handlerTimedOut: HandlerRef & { readonly timeoutMs: number };
   /** A handler outlived twice its timeout: its slot is lost until its promise settles. */

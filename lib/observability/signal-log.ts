@@ -1,5 +1,10 @@
 import { partitionName } from '../kafka/records.js';
-import type { HandlerRef, KafkaEventsObserver, RecordRef } from './observer.js';
+import {
+  nameOfTarget,
+  type HandlerRef,
+  type KafkaEventsObserver,
+  type RecordRef,
+} from './observer.js';
 
 /** Where log lines go; Nest's `Logger` is one. */
 export interface Log {
@@ -42,6 +47,15 @@ export function signalLog(
     },
     onOutageEnded: ({ groupId, handlerId, heldMs }) => {
       log.log(`${groupId}: ${handlerId} goes on, it was held for ${String(heldMs)} ms`);
+    },
+    onPaused: ({ target }) => {
+      log.warn(`${nameOfTarget(target)} is paused by an operator`);
+    },
+    onResumed: ({ target, heldMs }) => {
+      log.warn(`${nameOfTarget(target)} is resumed, it was paused for ${String(heldMs)} ms`);
+    },
+    onConcurrencyChanged: ({ handlerId, concurrency }) => {
+      log.warn(`${handlerId} takes up to ${String(concurrency)} records at once from now on`);
     },
     onHandlerTimedOut: ({ timeoutMs, ...ref }) => {
       log.warn(`${handler(ref)}: still running after ${String(timeoutMs)} ms, signal aborted`);

@@ -2,6 +2,7 @@ import type {
   EventHandlerOverrides,
   HandlerIdempotencyOptions,
 } from '../consuming/handler-options.js';
+import type { RateOptions } from '../consuming/rate-limit.js';
 import type { OutageOptions } from '../failure/outage-breaker.js';
 import { MAX_LANE_DELAY_MS, type RetryOptions } from '../failure/retry-policy.js';
 import { DAY } from './defaults.js';
@@ -20,11 +21,23 @@ export function readHandler(section: OptionSection<EventHandlerOverrides>): Even
     concurrency: section.integer('concurrency', COUNT),
     ordering: section.oneOf('ordering', ['key', 'partition', 'none']),
     timeoutMs: section.integer('timeoutMs', TIMEOUT_MS),
+    rate: readRate(section),
     retry: section.section('retry', readRetry),
     outage: readOutage(section),
     idempotency: readIdempotency(section),
     tombstones: section.boolean('tombstones'),
   });
+}
+
+function readRate(section: OptionSection<EventHandlerOverrides>): RateOptions | false | undefined {
+  if (section.isFalse('rate')) return false;
+  return section.section('rate', readRateOptions, 'an object or false');
+}
+
+function readRateOptions(section: OptionSection<RateOptions>): RateOptions {
+  const perSecond = section.number('perSecond', { min: 0.001, max: 1_000_000 });
+  if (!section.has('perSecond')) section.refuse('perSecond', 'is missing');
+  return { perSecond: perSecond ?? 1, ...onlyGiven({ burst: section.integer('burst', COUNT) }) };
 }
 
 export function readRetry(section: OptionSection<RetryOptions>): RetryOptions {

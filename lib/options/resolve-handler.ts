@@ -46,6 +46,7 @@ export function resolveHandler(
     ...override,
     groupId,
     retry: { ...settings.retry, ...own.retry, ...override.retry },
+    rate: mergeRate(own, override),
     outage: mergeOutage(own, override, settings.outage),
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
   };
@@ -61,6 +62,14 @@ function isTextList(value: unknown): value is readonly string[] {
   return (
     Array.isArray(value) && value.every((each) => typeof each === 'string' && each.trim() !== '')
   );
+}
+
+function mergeRate(
+  { rate: own }: EventHandlerOptions,
+  { rate: override = own }: EventHandlerOptions,
+): HandlerSettings['rate'] {
+  if (override === undefined || override === false) return null;
+  return { burst: 1, ...(own === false ? {} : own), ...override };
 }
 
 function mergeOutage(

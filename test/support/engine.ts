@@ -47,6 +47,7 @@ export function handlerOf(
       concurrency: 16,
       ordering: 'key',
       timeoutMs: 60_000,
+      rate: null,
       retry: DEFAULT_RETRY,
       outage: null,
       idempotency: { windowMs: 60_000, scope: 'event' },

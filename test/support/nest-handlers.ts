@@ -54,6 +54,7 @@ function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSe
     concurrency: options.concurrency ?? 16,
     ordering: options.ordering ?? 'key',
     timeoutMs: 1_000,
+    rate: null,
     retry: { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 },
     outage: null,
     idempotency: null,

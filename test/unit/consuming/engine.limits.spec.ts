@@ -77,7 +77,7 @@ describe('second look', () => {
     engine.kafka.fetch(partition);
     await eventually(() => engine.count('commitFailed') > 20);
     const health = new KafkaEventsHealth({
-      groups: () => [groupHealth(engine.consumer, (text) => text, 0)],
+      groups: () => [groupHealth(engine.consumer, [], (text) => text, 0)],
       stalled: () => [],
       publisher: () => ({ bufferedEvents: 0, bufferedBytes: 0, lastError: null }),
       bufferedBytes: () => 0,

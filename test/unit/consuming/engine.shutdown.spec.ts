@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { ConsumerControl } from '../../../lib/consuming/consumer-control.js';
 import { EventConsumers } from '../../../lib/consuming/event-consumers.js';
 import { systemClock } from '../../../lib/contracts/clock.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
@@ -34,7 +35,8 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
       maxConcurrency: Infinity,
     }),
   } as unknown as KafkaEventsSettings;
-  return new EventConsumers({
+  const signals = { emit: () => undefined };
+  const parts = {
     settings,
     driver: {
       name: 'model',
@@ -46,10 +48,11 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
     },
     sink: { publish: () => Promise.reject(new Error('unused')) },
     sendDeadLetter: () => Promise.resolve(),
-    signals: { emit: () => undefined },
+    signals,
     random: () => 0,
     owner: 'test',
-  });
+  };
+  return new EventConsumers(parts, new ConsumerControl(systemClock, signals));
 }
 
 const found = (topic: string) => ({ topic, partitions: 1, maxMessageBytes: null });

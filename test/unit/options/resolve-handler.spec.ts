@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import type { EventHandlerOptions } from '../../../lib/consuming/handler-options.js';
+import type { RateOptions } from '../../../lib/consuming/rate-limit.js';
 import { InvalidHandlerError } from '../../../lib/kafka-events.errors.js';
 import type { KafkaEventsOptions } from '../../../lib/kafka-events.options.js';
 import { resolveHandler } from '../../../lib/options/resolve-handler.js';
@@ -40,6 +41,7 @@ describe('resolveHandler', () => {
       timeoutMs: 300_000,
       retry: { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 },
       outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30_000 },
+      rate: null,
       idempotency: { windowMs: 1_800_000, scope: 'event' },
       tombstones: false,
     });
@@ -81,6 +83,20 @@ describe('resolveHandler', () => {
       windowMs: 1_800_000,
       scope: 'partition',
     });
+  });
+
+  it('has a rate where decorator or override say so, the last of them', () => {
+    const rate = { perSecond: 5 };
+    expect(resolve({ rate }, {}).rate).toEqual({ perSecond: 5, burst: 1 });
+    const overridden = (override: RateOptions | false) =>
+      resolve({ rate: { perSecond: 5, burst: 3 } }, { handlers: { [ID]: { rate: override } } })
+        .rate;
+    expect(overridden({ perSecond: 9 })).toEqual({ perSecond: 9, burst: 3 });
+    expect(overridden(false)).toBeNull();
+    expect(problemsOf({ rate: { burst: 0 } as RateOptions })).toEqual([
+      expect.stringContaining('rate.perSecond is missing'),
+      expect.stringContaining('rate.burst must be'),
+    ]);
   });
 
   it('takes no failure for an outage where module, decorator or override say so, the last of them', () => {
