@@ -28,17 +28,27 @@ export async function createTopic(
     // kafkajs's own waiting fails in the moment in which a busy broker has not heard of the topic.
     await admin.createTopics({ topics, waitForLeaders: false });
     onCleanup(() => withAdmin(brokers, (closing) => closing.deleteTopics({ topics: [topic] })));
-    await eventually(() => hasLeaders(admin, topic, partitions), {
+    await eventually(() => isReady(admin, topic, partitions), {
       message: `leaders of the new topic ${topic}`,
     });
   });
   return topic;
 }
 
-async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+/** A busy broker names leaders a moment before they answer; a fetch then would start a rebalance. */
+async function isReady(admin: Admin, topic: string, partitions: number): Promise<boolean> {
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   const leaders = topics[0]?.partitions.filter(({ leader }) => leader >= 0) ?? [];
-  return leaders.length === partitions;
+  return leaders.length === partitions && (await answers(admin, topic));
+}
+
+async function answers(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    await admin.fetchTopicOffsets(topic);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Lends `use` a connected kafkajs admin client. */
