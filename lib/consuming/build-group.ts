@@ -12,6 +12,8 @@ import { DeadLetterStep } from './dead-letter-step.js';
 import { Dispatcher } from './dispatcher.js';
 import type { BoundHandler } from './event-handler.js';
 import { TopicRoutes } from './event-router.js';
+import { FailureStep } from './failure-step.js';
+import { GiveUpStep } from './give-up-step.js';
 import { GroupConsumer, type ConsumedTopic } from './group-consumer.js';
 import { HandleStep } from './handle-step.js';
 import { HandlerRuntime } from './handler-runtime.js';
@@ -100,12 +102,15 @@ function buildPipeline(
   const groupSlots = Number.isFinite(maxConcurrency) ? new Semaphore(maxConcurrency) : null;
   const writer = new DeadLetterWriter(deadLetter, sendDeadLetter);
   const claim = new ClaimStep({ groupId, onStoreError, leaseMs }, claims, signals, clock);
+  const deadLetters = new DeadLetterStep(groupId, writer, signals, clock);
   const steps = {
     claim,
     handle: new HandleStep(groupSlots, running, claim, sink, signals, clock),
-    deadLetter: new DeadLetterStep(groupId, writer, signals, clock),
+    failure: new FailureStep(signals, clock, random),
+    giveUp: new GiveUpStep(claim, deadLetters),
+    deadLetter: deadLetters,
   };
-  return new RecordPipeline({ groupId, missingId }, steps, signals, clock, random);
+  return new RecordPipeline({ groupId, missingId }, steps, signals, clock);
 }
 
 /** Routes by physical topic and event type; handlers of one topic agree on its ordering. */

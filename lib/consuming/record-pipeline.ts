@@ -2,19 +2,19 @@ import type { Clock } from '../contracts/clock.js';
 import { EventEnvelope } from '../contracts/event-envelope.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
-import type { OutageBreaker } from '../failure/outage-breaker.js';
 import { ClaimKeys } from '../idempotency/claim-keys.js';
-import { RetryLaterError, UnroutableRecordError } from '../kafka-events.errors.js';
+import { UnroutableRecordError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
+import { admissionOf, endProbe, placeOf } from './admission.js';
 import { backoffMs } from './backoff.js';
 import type { ClaimStep, Completed } from './claim-step.js';
 import type { Claimed } from './claimed.js';
 import type { ConsumedRecord } from './consumed-record.js';
 import type { DeadLetterStep } from './dead-letter-step.js';
 import { recordRef, type Delivery } from './delivery.js';
-import type { EventContext } from './event-context.js';
 import type { TopicRoutes } from './event-router.js';
-import { judgeFailure, type Judgement } from './failure-judge.js';
+import type { FailedCall, FailureStep } from './failure-step.js';
+import type { GiveUpStep } from './give-up-step.js';
 import type { HandleStep } from './handle-step.js';
 import type { CallResult } from './handler-call.js';
 import { HandlerCourse } from './handler-course.js';
@@ -39,6 +39,8 @@ export type Opened =
 export interface PipelineSteps {
   readonly claim: ClaimStep;
   readonly handle: HandleStep;
+  readonly failure: FailureStep;
+  readonly giveUp: GiveUpStep;
   readonly deadLetter: DeadLetterStep;
 }
 
@@ -46,8 +48,6 @@ export interface PipelineOptions {
   readonly groupId: string;
   readonly missingId: 'derive' | 'dead-letter';
 }
-
-type FailedCall = Exclude<CallResult, { kind: 'succeeded' }>;
 
 /** One pass of a handler over its record: it ended, or it goes again after a wait. */
 type Pass =
@@ -59,6 +59,7 @@ type Pass =
 const AGAIN: Pass = { kind: 'again', wait: null };
 const DUPLICATE: Pass = { kind: 'end', outcome: 'duplicate' };
 const HANDLED: Pass = { kind: 'end', outcome: 'handled' };
+const DEAD_LETTERED: Pass = { kind: 'end', outcome: 'dead-lettered' };
 
 /**
  * The way of a record, its steps in this order:
@@ -79,7 +80,6 @@ export class RecordPipeline {
     private readonly steps: PipelineSteps,
     private readonly signals: SignalSink,
     private readonly clock: Clock,
-    private readonly random: () => number,
   ) {
     this.#keys = new ClaimKeys(options.groupId);
   }
@@ -185,7 +185,7 @@ export class RecordPipeline {
 
   #claimed(course: HandlerCourse, taken: Claimed): MaybePromise<Pass> {
     if (taken !== 'go') return notNow(taken);
-    if (course.verdict !== null) return this.#bury(course);
+    if (course.verdict !== null) return this.#giveUp(course);
     if (!course.partition.active) return this.#again(course, null);
     const waitMs = placeOf(course);
     if (waitMs > 0) return { kind: 'held', wait: course.partition.sleep(waitMs) };
@@ -202,7 +202,7 @@ export class RecordPipeline {
     // What failed around a body that did not run is no failure of its own.
     if (course.turnedAway !== null && result.kind !== 'overdue') return notNow(course.turnedAway);
     if (result.kind !== 'succeeded') return this.#failed(course, result);
-    this.#succeeded(course);
+    this.steps.failure.succeeded(course);
     return this.#complete(course);
   }
 
@@ -236,58 +236,20 @@ export class RecordPipeline {
   }
 
   async #failed(course: HandlerCourse, result: FailedCall): Promise<Pass> {
-    const { context, error } = result;
-    if (context.abandoned) return this.#again(course, null);
-    const overdue = result.kind === 'overdue';
-    if (overdue) course.overdue = result.later;
-    const { clock } = this;
-    const failure = { course, context, error, overdue, random: this.random(), clock };
-    const judgement = await judgeFailure(failure, (filterError) => {
-      this.signals.emit('filterFailed', { ...course.ref, error: filterError });
-    });
-    if (judgement.kind === 'succeeded') return this.#complete(course);
-    if (this.#isOutage(course, judgement, error)) return this.#heldAfter(course, context, error);
-    course.attempts = context.attempt;
-    course.firstFailedAt ??= new Date(this.clock.now());
-    const delayMs = judgement.kind === 'retry' ? judgement.delayMs : null;
-    this.signals.emit('attemptFailed', { ...course.ref, attempt: context.attempt, error, delayMs });
-    if (judgement.kind === 'retry') {
-      return this.#again(course, course.partition.sleep(judgement.delayMs));
+    const fate = await this.steps.failure.judge(course, result);
+    switch (fate.kind) {
+      case 'succeeded':
+        return this.#complete(course);
+      case 'abandoned':
+        return this.#again(course, null);
+      case 'held':
+        await this.steps.claim.giveBack(course);
+        return this.#held(course);
+      case 'retry':
+        return this.#again(course, course.partition.sleep(fate.delayMs));
+      case 'given-up':
+        return this.#giveUp(course);
     }
-    course.verdict = { reason: judgement.reason, error: judgement.error };
-    return this.#bury(course);
-  }
-
-  #succeeded({ runtime, ref: { groupId, handlerId } }: HandlerCourse): void {
-    const began = runtime.breaker?.outage?.since;
-    if (runtime.breaker?.succeeded() !== true || began === undefined) return;
-    this.signals.emit('outageEnded', { groupId, handlerId, heldMs: this.clock.now() - began });
-  }
-
-  /** Whether a failure is not the record's own: then it costs no attempt, and nothing is dead-lettered. */
-  #isOutage(course: HandlerCourse, judgement: Judgement, error: Error): boolean {
-    const { groupId, handlerId } = course.ref;
-    const { breaker } = course.runtime;
-    // Who says when to come back knows what is going on.
-    if (breaker === null || !isRetryable(judgement) || error instanceof RetryLaterError)
-      return false;
-    const counts = course.countedIn !== breaker.era;
-    const meaning = breaker.failed(error, { asProbe: course.probing, counts });
-    course.countedIn = breaker.era;
-    course.probing = false;
-    if (meaning === 'outage-begins') {
-      this.signals.emit('outageBegan', { groupId, handlerId, error });
-    }
-    return meaning !== 'attempt';
-  }
-
-  async #heldAfter(course: HandlerCourse, { attempt }: EventContext, error: Error): Promise<Pass> {
-    // What failed on the way into the outage was not the record's doing either.
-    course.attempts = 0;
-    await this.steps.claim.giveBack(course);
-    const delayMs = course.runtime.breaker?.waitMs ?? 0;
-    this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
-    return this.#held(course);
   }
 
   #held(course: HandlerCourse): Pass {
@@ -300,16 +262,9 @@ export class RecordPipeline {
     };
   }
 
-  /** Has the record acknowledged in the dead-letter topic, then marks the claim dead. */
-  async #bury(course: HandlerCourse): Promise<Pass> {
-    const { delivery, verdict, ref, attempts, firstFailedAt } = course;
-    if (verdict === null) return AGAIN;
+  async #giveUp(course: HandlerCourse): Promise<Pass> {
     course.returnTicket();
-    const givenUp = { ...verdict, handlerId: ref.handlerId, attempts, firstFailedAt };
-    if (await this.steps.deadLetter.write(delivery.record, givenUp)) {
-      await this.steps.claim.complete(course, 'dead');
-      return { kind: 'end', outcome: 'dead-lettered' };
-    }
+    if (await this.steps.giveUp.giveUp(course)) return DEAD_LETTERED;
     return this.#again(course, course.partition.sleep(backoffMs(++course.setbacks)));
   }
 
@@ -327,33 +282,6 @@ export class RecordPipeline {
     this.signals.emit('tombstone', recordRef(this.options.groupId, record));
     return { kind: 'settle', outcome: 'tombstone' };
   }
-}
-
-/** What is to be dead-lettered does not run: it asks nobody. */
-function admissionOf({ verdict, runtime }: HandlerCourse): ReturnType<OutageBreaker['admit']> {
-  return verdict === null && runtime.breaker !== null ? runtime.breaker.admit() : 'go';
-}
-
-/** How long its place in the handler's rate is away; taken once for each run. */
-function placeOf(course: HandlerCourse): number {
-  const { rate } = course.runtime;
-  if (rate === null || course.hasPlace) return 0;
-  course.hasPlace = true;
-  return rate.reserve();
-}
-
-/** A probe that ended without an answer, as a duplicate or poison: another record may probe. */
-function endProbe(course: HandlerCourse): void {
-  if (!course.probing) return;
-  course.probing = false;
-  course.runtime.breaker?.probeGivenUp();
-}
-
-function isRetryable(judgement: Judgement): boolean {
-  return (
-    judgement.kind === 'retry' ||
-    (judgement.kind === 'dead-letter' && judgement.reason === 'retries-exhausted')
-  );
 }
 
 function notNow(taken: Exclude<Claimed, 'go'>): Pass {

@@ -1,0 +1,94 @@
+import type { Clock } from '../contracts/clock.js';
+import { RetryLaterError } from '../kafka-events.errors.js';
+import type { SignalSink } from '../observability/observer.js';
+import { judgeFailure, type Judgement } from './failure-judge.js';
+import type { CallResult } from './handler-call.js';
+import type { HandlerCourse } from './handler-course.js';
+
+export type FailedCall = Exclude<CallResult, { kind: 'succeeded' }>;
+
+/** What becomes of a course whose call failed. */
+export type Fate =
+  /** An exception filter dealt with it. */
+  | { readonly kind: 'succeeded' }
+  /** Nobody's failure: the process gave up waiting. */
+  | { readonly kind: 'abandoned' }
+  /** Not the record's own failure: it goes again when its handler may, and has spent no attempt. */
+  | { readonly kind: 'held' }
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  /** `course.verdict` says why. */
+  | { readonly kind: 'given-up' };
+
+const HELD: Fate = { kind: 'held' };
+const ABANDONED: Fate = { kind: 'abandoned' };
+const GIVEN_UP: Fate = { kind: 'given-up' };
+
+/** Judges failed calls: filters first, then outage or attempt, then another attempt or none. */
+export class FailureStep {
+  constructor(
+    private readonly signals: SignalSink,
+    private readonly clock: Clock,
+    private readonly random: () => number,
+  ) {}
+
+  /** Counts the attempt in the course, unless it was not the record's. Never rejects. */
+  async judge(course: HandlerCourse, result: FailedCall): Promise<Fate> {
+    const { context, error } = result;
+    if (context.abandoned) return ABANDONED;
+    const overdue = result.kind === 'overdue';
+    if (overdue) course.overdue = result.later;
+    const { clock } = this;
+    const failure = { course, context, error, overdue, random: this.random(), clock };
+    const judgement = await judgeFailure(failure, (filterError) => {
+      this.signals.emit('filterFailed', { ...course.ref, error: filterError });
+    });
+    if (judgement.kind === 'succeeded') return judgement;
+    const { attempt } = context;
+    if (this.#isOutage(course, judgement, error)) {
+      // What failed on the way into the outage was not the record's doing either.
+      course.attempts = 0;
+      const delayMs = course.runtime.breaker?.waitMs ?? 0;
+      this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
+      return HELD;
+    }
+    course.attempts = attempt;
+    course.firstFailedAt ??= new Date(clock.now());
+    const delayMs = judgement.kind === 'retry' ? judgement.delayMs : null;
+    this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
+    if (judgement.kind === 'retry') return judgement;
+    course.verdict = { reason: judgement.reason, error: judgement.error };
+    return GIVEN_UP;
+  }
+
+  /** A call succeeded: that ends its handler's outage, if there is one. */
+  succeeded({ runtime, ref: { groupId, handlerId } }: HandlerCourse): void {
+    const began = runtime.breaker?.outage?.since;
+    if (runtime.breaker?.succeeded() !== true || began === undefined) return;
+    this.signals.emit('outageEnded', { groupId, handlerId, heldMs: this.clock.now() - began });
+  }
+
+  /** Whether a failure is not the record's own: then it costs no attempt, and nothing is dead-lettered. */
+  #isOutage(course: HandlerCourse, judgement: Judgement, error: Error): boolean {
+    const { groupId, handlerId } = course.ref;
+    const { breaker } = course.runtime;
+    // Who says when to come back knows what is going on.
+    if (breaker === null || !isRetryable(judgement) || error instanceof RetryLaterError) {
+      return false;
+    }
+    const counts = course.countedIn !== breaker.era;
+    const meaning = breaker.failed(error, { asProbe: course.probing, counts });
+    course.countedIn = breaker.era;
+    course.probing = false;
+    if (meaning === 'outage-begins') {
+      this.signals.emit('outageBegan', { groupId, handlerId, error });
+    }
+    return meaning !== 'attempt';
+  }
+}
+
+function isRetryable(judgement: Judgement): boolean {
+  return (
+    judgement.kind === 'retry' ||
+    (judgement.kind === 'dead-letter' && judgement.reason === 'retries-exhausted')
+  );
+}
