@@ -10,6 +10,12 @@ import type { HandlerCourse } from './handler-course.js';
 /** How a completion ended: `unmarked` when the store stayed away longer than the claim can be ours. */
 export type Completed = 'marked' | 'unmarked';
 
+interface PendingMark {
+  readonly claim: HeldClaim;
+  readonly state: 'done' | 'dead';
+  readonly windowMs: number;
+}
+
 /** Retry topics and replays raise it; a record from its original topic has this one. */
 const ORIGINAL_LEVEL = 0;
 
@@ -80,20 +86,22 @@ export class ClaimStep {
       course.askedWith = null;
       return 'marked';
     }
-    const mark = (): MaybePromise<Completed> => {
-      const marked = this.claims.complete(claim, state, ORIGINAL_LEVEL, idempotency.windowMs);
-      return isPromise(marked)
-        ? marked.then((ours) => this.#marked(course, ours))
-        : this.#marked(course, marked);
-    };
+    const completion = { claim, state, windowMs: idempotency.windowMs };
     try {
-      const marked = mark();
+      const marked = this.#mark(course, completion);
       return isPromise(marked)
-        ? marked.catch((error: unknown) => this.#markLater(course, mark, toError(error)))
+        ? marked.catch((error: unknown) => this.#markLater(course, completion, toError(error)))
         : marked;
     } catch (error) {
-      return this.#markLater(course, mark, toError(error));
+      return this.#markLater(course, completion, toError(error));
     }
+  }
+
+  #mark(course: HandlerCourse, { claim, state, windowMs }: PendingMark): MaybePromise<Completed> {
+    const marked = this.claims.complete(claim, state, ORIGINAL_LEVEL, windowMs);
+    return isPromise(marked)
+      ? marked.then((ours) => this.#marked(course, ours))
+      : this.#marked(course, marked);
   }
 
   #answered(course: HandlerCourse, token: string, answer: ClaimResult): Claimed {
@@ -148,7 +156,7 @@ export class ClaimStep {
   /** The store is away: keeps trying, renewing the lease meanwhile, for as long as it can be ours. */
   async #markLater(
     course: HandlerCourse,
-    mark: () => MaybePromise<Completed>,
+    completion: PendingMark,
     firstError: Error,
   ): Promise<Completed> {
     const { groupId, onStoreError, leaseMs } = this.options;
@@ -166,7 +174,7 @@ export class ClaimStep {
         this.clock.setTimeout(resolve, backoffMs(tries));
       });
       try {
-        return await mark();
+        return await this.#mark(course, completion);
       } catch (thrown) {
         error = toError(thrown);
       }

@@ -53,7 +53,7 @@ export class Dispatcher {
     const { length } = this.#queues;
     const first = this.#turn;
     const kept = this.#kept;
-    kept.length = 0;
+    if (kept.length > 0) kept.length = 0;
     let started = false;
     for (let i = 0; i < length; i++) {
       const queue = this.#queues[(first + i) % length];
@@ -68,7 +68,8 @@ export class Dispatcher {
         return false;
       }
       if (!hasTickets(next, kept)) {
-        kept.push(...next.handlers);
+        // Nobody comes after the last: the array is spared.
+        if (i < length - 1) kept.push(...next.handlers);
         continue;
       }
       if (i === 0) this.#turn = (first + 1) % length;
@@ -100,6 +101,9 @@ function hasTickets({ handlers }: Delivery, kept: readonly HandlerRuntime[]): bo
   return true;
 }
 
+/** Started records still in the array before it is made anew: doing so at each would cost more than they do. */
+const COMPACT_AT = 1024;
+
 /** First in, first out, without moving the rest at every step. */
 class ReadyQueue {
   #items: (Delivery | undefined)[] = [];
@@ -122,11 +126,8 @@ class ReadyQueue {
   shift(): void {
     // Started: its record must not be held for as long as the array lives.
     this.#items[this.#head++] = undefined;
-    if (this.#head * 2 >= this.#items.length && this.#head >= 1024) {
+    if (this.#head * 2 >= this.#items.length && this.#head >= COMPACT_AT) {
       this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    } else if (this.#head === this.#items.length) {
-      this.#items = [];
       this.#head = 0;
     }
   }

@@ -21,7 +21,8 @@ import type { Ordering } from './handler-options.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 import { OffsetCommitter } from './offset-committer.js';
 import { OwnedPartition, RecordPlace } from './owned-partition.js';
-import type { Opened, RecordOutcome, RecordPipeline } from './record-pipeline.js';
+import type { RecordEnding, RecordOutcome } from './record-ending.js';
+import type { Opened, RecordPipeline } from './record-pipeline.js';
 import type { RunningHandler, RunningHandlers } from './running-handlers.js';
 
 /** Of the time before a rejoin; the rest is for the commit. */
@@ -65,7 +66,7 @@ export interface GroupConsumerParts {
  * settled in the tracker, and the watermark is committed. Before every rejoin the partitions drain
  * and commit; afterwards each goes on where it was, or is lost and its queued work dropped.
  */
-export class GroupConsumer implements ConsumerHooks, ControlledGroup {
+export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEnding {
   readonly #owned = new Map<string, OwnedPartition<ConsumedRecord>>();
   readonly #committer: OffsetCommitter;
   readonly #flow: FlowControl;
@@ -167,8 +168,24 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup {
 
   /** Runs a record whose handlers all have a ticket. */
   readonly deliver = (delivery: Delivery): void => {
-    this.#endWith(delivery.record, this.parts.pipeline.run(delivery));
+    this.parts.pipeline.run(delivery, this);
   };
+
+  ended(consumed: ConsumedRecord, outcome: RecordOutcome): void {
+    if (outcome === 'abandoned' || consumed.partition.lost) return;
+    try {
+      const next = this.#settle(consumed);
+      if (next !== null) this.#begin(next);
+    } catch (error) {
+      this.faulted(consumed, error);
+    }
+  }
+
+  /** A defect of ours: better a stalled partition, named in health, than a skipped record. */
+  faulted(consumed: ConsumedRecord, error: unknown): void {
+    const ref = recordRef(this.groupId, consumed);
+    this.parts.signals.emit('engineFault', { ...ref, error: toError(error) });
+  }
 
   onAssigned(gained: readonly OwnedTopicPartition[], kept: readonly OwnedTopicPartition[]): void {
     const { clock, budget, signals } = this.parts;
@@ -276,43 +293,20 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup {
         return;
       }
       if (opened.kind === 'dead-letter') {
-        this.#endWith(next, pipeline.deadLetter(next, opened.reason, opened.error));
+        void pipeline.deadLetter(next, opened, this);
         return;
       }
       next = this.#settle(next);
     }
   }
 
-  #endWith(consumed: ConsumedRecord, ending: Promise<RecordOutcome>): void {
-    ending.then(
-      (outcome) => {
-        this.#end(consumed, outcome);
-      },
-      (error: unknown) => {
-        this.#fault(consumed, error);
-      },
-    );
-  }
-
   #open(consumed: ConsumedRecord, routes: TopicRoutes): Opened | null {
     try {
       return this.parts.pipeline.open(consumed, routes);
     } catch (error) {
-      this.#fault(consumed, error);
+      this.faulted(consumed, error);
       return null;
     }
-  }
-
-  /** A defect of ours: better a stalled partition, named in health, than a skipped record. */
-  #fault(consumed: ConsumedRecord, error: unknown): void {
-    const ref = recordRef(this.groupId, consumed);
-    this.parts.signals.emit('engineFault', { ...ref, error: toError(error) });
-  }
-
-  #end(consumed: ConsumedRecord, outcome: RecordOutcome): void {
-    if (outcome === 'abandoned' || consumed.partition.lost) return;
-    const next = this.#settle(consumed);
-    if (next !== null) this.#begin(next);
   }
 
   /** The only door to the offset. Answers who is at the head of the record's lane now. */

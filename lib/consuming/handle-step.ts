@@ -1,9 +1,13 @@
 import type { Clock } from '../contracts/clock.js';
-import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
 import { EventContext } from './event-context.js';
-import { HandlerCall, type CallResult, type CallSurroundings } from './handler-call.js';
+import {
+  HandlerCall,
+  type Called,
+  type CallResult,
+  type CallSurroundings,
+} from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
 import type { RunningHandlers } from './running-handlers.js';
 import type { Semaphore } from './semaphore.js';
@@ -21,21 +25,23 @@ export class HandleStep {
     private readonly signals: SignalSink,
     private readonly clock: Clock,
   ) {
-    this.#around = { running, claims, signals, clock };
+    this.#around = { running, claims, signals, clock, ended: this.#ended };
   }
 
-  /** Null when the partition stopped before there was a slot. */
-  run(course: HandlerCourse): MaybePromise<CallResult | null> {
-    if (this.#tryTakeSlots(course)) return this.#runWithSlots(course);
-    return this.#takeSlots(course).then((taken) => (taken ? this.#runWithSlots(course) : null));
+  /** Calls `called` when the call has ended, perhaps at once; with null when there was no slot in time. */
+  run(course: HandlerCourse, called: Called): void {
+    if (this.#tryTakeSlots(course)) {
+      this.#call(course, called);
+      return;
+    }
+    void this.#takeSlots(course).then((taken) => {
+      if (taken) this.#call(course, called);
+      else called(course, null);
+    });
   }
 
-  #runWithSlots(course: HandlerCourse): MaybePromise<CallResult> {
-    const startedAt = this.clock.now();
-    const calling = new HandlerCall(course, this.#contextOf(course), this.#around).run();
-    return isPromise(calling)
-      ? calling.then((result) => this.#ended(course, startedAt, result))
-      : this.#ended(course, startedAt, calling);
+  #call(course: HandlerCourse, called: Called): void {
+    new HandlerCall(course, this.#contextOf(course), called, this.#around).run();
   }
 
   #contextOf({ delivery, ref, key, attempts }: HandlerCourse): EventContext {
@@ -44,7 +50,7 @@ export class HandleStep {
     return new EventContext({ envelope, handlerId, key, attempt: attempts + 1, sink: this.sink });
   }
 
-  #ended(course: HandlerCourse, startedAt: number, result: CallResult): CallResult {
+  readonly #ended = ({ course, startedAt, called }: HandlerCall, result: CallResult): void => {
     course.durationMs = this.clock.now() - startedAt;
     if (result.kind === 'overdue') {
       // It still uses what its slots stand for.
@@ -55,8 +61,8 @@ export class HandleStep {
     } else {
       this.#freeSlots(course);
     }
-    return result;
-  }
+    called(course, result);
+  };
 
   #tryTakeSlots({ runtime }: HandlerCourse): boolean {
     if (this.groupSlots === null) return runtime.slots.tryAcquire();

@@ -26,8 +26,12 @@ export type CallResult =
 
 const SUCCEEDED: CallResult = { kind: 'succeeded' };
 
+/** Told once how a call ended; does not throw. Null: it never began, the partition had to stop first. */
+export type Called = (course: HandlerCourse, result: CallResult | null) => void;
+
 /** What all calls of a group share. */
 export interface CallSurroundings {
+  readonly ended: (call: HandlerCall, result: CallResult) => void;
   readonly running: RunningHandlers;
   readonly claims: Pick<ClaimStep, 'take' | 'drop'>;
   readonly signals: SignalSink;
@@ -44,28 +48,36 @@ export class HandlerCall implements RunningHandler, CallControl {
   next: RunningHandler | null = null;
   #later: Promise<void> | undefined;
   #claiming: MaybePromise<boolean> | null = null;
-  /** Its result is known: nobody would end a claim any more. */
+  /** It has come back: nobody would end a claim any more. */
   #over = false;
-  #resolve: ((result: CallResult) => void) | undefined;
+  /** Its result was told: it was given up before it came back. */
+  #overdue = false;
+  readonly startedAt: number;
 
   constructor(
-    private readonly course: HandlerCourse,
+    readonly course: HandlerCourse,
     readonly context: EventContext,
+    readonly called: Called,
     private readonly around: CallSurroundings,
-  ) {}
+  ) {
+    this.startedAt = around.clock.now();
+  }
 
   get partition(): OwnedPartition {
     return this.course.partition;
   }
 
-  /** Reads the payload and calls the handler. Never throws or rejects. */
-  run(): MaybePromise<CallResult> {
+  /** Reads the payload and calls the handler; tells how it ended, perhaps at once. Never throws. */
+  run(): void {
+    let returned: MaybePromise<unknown>;
     try {
-      const returned = this.#invoke();
-      return isPromise(returned) ? this.#withinTime(returned) : this.#succeeded();
+      returned = this.#invoke();
     } catch (error) {
-      return this.#failed(error);
+      this.#end(this.#failed(error));
+      return;
     }
+    if (isPromise(returned)) this.#withinTime(returned);
+    else this.#end(SUCCEEDED);
   }
 
   /** The clock over running handlers says that the time is up. */
@@ -80,7 +92,8 @@ export class HandlerCall implements RunningHandler, CallControl {
     }
     running.delete(this);
     const later = this.#later ?? Promise.resolve();
-    this.#resolve?.({ kind: 'overdue', error, context: this.context, later });
+    this.#overdue = true;
+    this.around.ended(this, { kind: 'overdue', error, context: this.context, later });
     return null;
   }
 
@@ -132,32 +145,28 @@ export class HandlerCall implements RunningHandler, CallControl {
     throw new HandlerTimeoutError(id, timeoutMs);
   }
 
-  #withinTime(returned: Promise<unknown>): Promise<CallResult> {
-    const { running, clock } = this.around;
-    this.dueAt = clock.now() + this.course.runtime.handler.settings.timeoutMs;
+  #withinTime(returned: Promise<unknown>): void {
+    const { running } = this.around;
+    this.dueAt = this.startedAt + this.course.runtime.handler.settings.timeoutMs;
     running.add(this);
-    return new Promise((resolve) => {
-      this.#resolve = resolve;
-      this.#later = returned.then(
-        () => {
-          running.delete(this);
-          resolve(this.#succeeded());
-        },
-        (error: unknown) => {
-          running.delete(this);
-          resolve(this.#failed(error));
-        },
-      );
-    });
+    this.#later = returned.then(
+      () => {
+        running.delete(this);
+        this.#end(SUCCEEDED);
+      },
+      (error: unknown) => {
+        running.delete(this);
+        this.#end(this.#failed(error));
+      },
+    );
   }
 
-  #succeeded(): CallResult {
+  #end(result: CallResult): void {
     this.#over = true;
-    return SUCCEEDED;
+    if (!this.#overdue) this.around.ended(this, result);
   }
 
   #failed(error: unknown): CallResult {
-    this.#over = true;
     return { kind: 'failed', error: toError(error), context: this.context };
   }
 }

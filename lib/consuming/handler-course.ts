@@ -5,6 +5,19 @@ import type { Claimed } from './claimed.js';
 import type { Delivery } from './delivery.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 import type { OwnedPartition } from './owned-partition.js';
+import type { RecordEnding } from './record-ending.js';
+
+/** What a course begins with. */
+export interface CourseStart {
+  readonly groupId: string;
+  readonly delivery: Delivery;
+  readonly runtime: HandlerRuntime;
+  /** The event's type as the handler knows it. */
+  readonly eventType: string;
+  /** Of the claim. */
+  readonly key: string;
+  readonly ending: RecordEnding;
+}
 
 /** One handler's course over one record: what its passes know of each other. */
 export class HandlerCourse {
@@ -40,15 +53,17 @@ export class HandlerCourse {
   /** How long the latest attempt took. */
   durationMs = 0;
 
-  constructor(
-    groupId: string,
-    readonly delivery: Delivery,
-    readonly runtime: HandlerRuntime,
-    /** The event's type as the handler knows it. */
-    eventType: string,
-    /** Of the claim. */
-    readonly key: string,
-  ) {
+  readonly delivery: Delivery;
+  readonly runtime: HandlerRuntime;
+  /** Of the claim. */
+  readonly key: string;
+  readonly ending: RecordEnding;
+
+  constructor({ groupId, delivery, runtime, eventType, key, ending }: CourseStart) {
+    this.delivery = delivery;
+    this.runtime = runtime;
+    this.key = key;
+    this.ending = ending;
     const { record, envelope } = delivery;
     this.claims = runtime.handler.wholeTopic === undefined;
     this.ref = {

@@ -19,16 +19,7 @@ import type { HandleStep } from './handle-step.js';
 import type { CallResult } from './handler-call.js';
 import { HandlerCourse } from './handler-course.js';
 import type { HandlerRuntime } from './handler-runtime.js';
-
-/** How a record, or one handler's part of it, ended. All but `abandoned` settle the record. */
-export type RecordOutcome =
-  | 'handled'
-  | 'duplicate'
-  | 'dead-lettered'
-  | 'not-ours'
-  | 'tombstone'
-  /** The partition was lost, or the process stops: the record is delivered again, elsewhere. */
-  | 'abandoned';
+import { SharedEnding, type RecordEnding, type RecordOutcome } from './record-ending.js';
 
 /** A record after decoding and routing: for handlers, or at its end already. */
 export type Opened =
@@ -55,6 +46,11 @@ type Pass =
   | { readonly kind: 'again'; readonly wait: Promise<void> | null }
   /** Goes again when its handler may run, and keeps its ticket: no others need start. */
   | { readonly kind: 'held'; readonly wait: Promise<void> };
+
+/** Its handler is at work: what comes of that goes on with the pass. */
+const CALLING = Symbol('calling');
+
+type Step = Pass | typeof CALLING | Promise<Pass | typeof CALLING>;
 
 const AGAIN: Pass = { kind: 'again', wait: null };
 const DUPLICATE: Pass = { kind: 'end', outcome: 'duplicate' };
@@ -109,67 +105,98 @@ export class RecordPipeline {
     return { kind: 'deliver', record, envelope, route, handlers };
   }
 
-  /** Takes a record, whose handlers all have a ticket, to its end; gives the tickets back. */
-  run(delivery: Delivery): Promise<RecordOutcome> {
-    const [only, second] = delivery.handlers;
-    if (only !== undefined && second === undefined) return this.#handle(delivery, only);
-    const all = delivery.handlers.map((handler) => this.#handle(delivery, handler));
-    return Promise.all(all).then(combine);
+  /** Takes a record, whose handlers all have a ticket, to its end; gives the tickets back. Never throws. */
+  run(delivery: Delivery, ending: RecordEnding): void {
+    const { handlers } = delivery;
+    const shared = handlers.length === 1 ? ending : new SharedEnding(handlers.length, ending);
+    for (const handler of handlers) this.#begin(delivery, handler, shared);
   }
 
   /** Dead-letters a record that reaches no handler, trying for as long as its partition is ours. */
   async deadLetter(
     record: ConsumedRecord,
-    reason: DeadLetterReason,
-    error: Error,
-  ): Promise<RecordOutcome> {
+    { reason, error }: { readonly reason: DeadLetterReason; readonly error: Error },
+    ending: RecordEnding,
+  ): Promise<void> {
     const { partition } = record;
     const firstFailedAt = new Date(this.clock.now());
     const givenUp = { handlerId: null, reason, error, attempts: 0, firstFailedAt };
-    for (let tries = 1; await partition.whenActive(); tries++) {
+    let written = false;
+    for (let tries = 1; !written && (await partition.whenActive()); tries++) {
       partition.enter();
-      const written = await this.steps.deadLetter.write(record, givenUp);
+      written = await this.steps.deadLetter.write(record, givenUp);
       partition.exit();
-      if (written) return 'dead-lettered';
-      await partition.sleep(backoffMs(tries));
+      if (!written) await partition.sleep(backoffMs(tries));
     }
-    return 'abandoned';
+    ending.ended(record, written ? 'dead-lettered' : 'abandoned');
   }
 
-  async #handle(delivery: Delivery, runtime: HandlerRuntime): Promise<RecordOutcome> {
-    const { partition } = delivery.record;
+  #begin(delivery: Delivery, runtime: HandlerRuntime, ending: RecordEnding): void {
     const eventType = eventTypeFor(delivery, runtime);
     const key = this.#keys.keyOf(delivery.envelope, eventType, runtime.handler.settings);
-    const course = new HandlerCourse(this.options.groupId, delivery, runtime, eventType, key);
-    for (;;) {
-      partition.enter();
-      let pass: Pass;
-      try {
-        pass = await this.#pass(course);
-      } catch (error) {
-        this.steps.claim.drop(course);
-        course.returnTicket();
-        throw error;
-      } finally {
-        partition.exit();
-        endProbe(course);
-      }
-      if (pass.kind !== 'held') course.returnTicket();
-      if (pass.kind === 'end') return pass.outcome;
-      if (pass.wait !== null) await pass.wait;
-      do {
-        if (!(await partition.whenActive())) {
-          course.returnTicket();
-          void this.steps.claim.leave(course);
-          return 'abandoned';
-        }
-        // What is only to be dead-lettered does not run any more and needs no ticket.
-      } while (course.verdict === null && !(await course.takeTicket()));
+    const { groupId } = this.options;
+    this.#go(new HandlerCourse({ groupId, delivery, runtime, eventType, key, ending }));
+  }
+
+  #go(course: HandlerCourse): void {
+    course.partition.enter();
+    try {
+      this.#follow(course, this.#pass(course));
+    } catch (error) {
+      this.#fault(course, error);
     }
+  }
+
+  /** Where a pass went; while its handler is at work, the end of that call goes on with it. */
+  #follow(course: HandlerCourse, step: Step): void {
+    if (step === CALLING) return;
+    if (!isPromise(step)) {
+      this.#passed(course, step);
+      return;
+    }
+    step.then(
+      (next) => {
+        this.#follow(course, next);
+      },
+      (error: unknown) => {
+        this.#fault(course, error);
+      },
+    );
+  }
+
+  #passed(course: HandlerCourse, pass: Pass): void {
+    course.partition.exit();
+    endProbe(course);
+    if (pass.kind !== 'held') course.returnTicket();
+    if (pass.kind === 'end') course.ending.ended(course.delivery.record, pass.outcome);
+    else void this.#goAgain(course, pass.wait);
+  }
+
+  async #goAgain(course: HandlerCourse, wait: Promise<void> | null): Promise<void> {
+    const { partition, delivery, ending } = course;
+    if (wait !== null) await wait;
+    do {
+      if (!(await partition.whenActive())) {
+        course.returnTicket();
+        void this.steps.claim.leave(course);
+        ending.ended(delivery.record, 'abandoned');
+        return;
+      }
+      // What is only to be dead-lettered does not run any more and needs no ticket.
+    } while (course.verdict === null && !(await course.takeTicket()));
+    this.#go(course);
+  }
+
+  #fault(course: HandlerCourse, error: unknown): void {
+    this.steps.claim.drop(course);
+    course.returnTicket();
+    course.partition.exit();
+    endProbe(course);
+    course.ending.faulted(course.delivery.record, error);
   }
 
   // Promises only where there is something to wait for: this is every record's way.
-  #pass(course: HandlerCourse): MaybePromise<Pass> {
+  #pass(course: HandlerCourse): Step {
     if (!course.partition.active) return AGAIN;
     // Without tickets to give it is not even claimed for.
     if (course.runtime.held && course.verdict === null) return this.#again(course, null);
@@ -183,7 +210,7 @@ export class RecordPipeline {
       : this.#claimed(course, taken);
   }
 
-  #claimed(course: HandlerCourse, taken: Claimed): MaybePromise<Pass> {
+  #claimed(course: HandlerCourse, taken: Claimed): Step {
     if (taken !== 'go') return notNow(taken);
     if (course.verdict !== null) return this.#giveUp(course);
     if (!course.partition.active) return this.#again(course, null);
@@ -191,11 +218,17 @@ export class RecordPipeline {
     if (waitMs > 0) return { kind: 'held', wait: course.partition.sleep(waitMs) };
     course.hasPlace = false;
 
-    const running = this.steps.handle.run(course);
-    return isPromise(running)
-      ? running.then((result) => this.#attempted(course, result))
-      : this.#attempted(course, running);
+    this.steps.handle.run(course, this.#called);
+    return CALLING;
   }
+
+  readonly #called = (course: HandlerCourse, result: CallResult | null): void => {
+    try {
+      this.#follow(course, this.#attempted(course, result));
+    } catch (error) {
+      this.#fault(course, error);
+    }
+  };
 
   #attempted(course: HandlerCourse, result: CallResult | null): MaybePromise<Pass> {
     if (result === null) return this.#again(course, null);
@@ -298,10 +331,4 @@ function eventTypeFor({ route, envelope }: Delivery, { handler }: HandlerRuntime
 
 function unroutable(reason: DeadLetterReason, why: string): Opened {
   return { kind: 'dead-letter', reason, error: new UnroutableRecordError(why) };
-}
-
-/** A record is abandoned when one of its handlers is; else the gravest outcome names it. */
-function combine(outcomes: readonly RecordOutcome[]): RecordOutcome {
-  const order: readonly RecordOutcome[] = ['abandoned', 'dead-lettered', 'handled'];
-  return order.find((outcome) => outcomes.includes(outcome)) ?? 'duplicate';
 }
