@@ -57,7 +57,15 @@ export type {
 } from './consuming/handler-options.js';
 export type { RateOptions } from './consuming/rate-limit.js';
 export type { OutageOptions } from './failure/outage-breaker.js';
-export type { RetryOptions } from './failure/retry-policy.js';
+export type {
+  ErrorClass,
+  ErrorSchedule,
+  FailedDelivery,
+  FailureClass,
+  InvocationFault,
+  RetryOptions,
+  RetrySchedule,
+} from './failure/retry-policy.js';
 export type { DeadLetterReason } from './failure/dead-letter-reason.js';
 
 // `@EventPattern` controllers.

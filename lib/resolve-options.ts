@@ -8,13 +8,14 @@ import { readConsumer } from './options/consumer-options.js';
 import { readDeadLetter } from './options/dead-letter-options.js';
 import { DEFAULTS } from './options/defaults.js';
 import { readEnvironment, type Environment } from './options/environment.js';
-import { readHandler, readOutage, readRetry } from './options/handler-overrides.js';
+import { readHandler, readOutage } from './options/handler-overrides.js';
 import { readIdempotency } from './options/idempotency-options.js';
 import { readNestTransport } from './options/nest-transport-options.js';
 import { OptionProblems } from './options/option-problems.js';
 import { COUNT, DRAIN_MS } from './options/option-ranges.js';
 import { hasMethods, isObject, OptionSection } from './options/option-section.js';
 import { readProducer } from './options/producer-options.js';
+import { readRetry } from './options/retry-options.js';
 
 type Root = OptionSection<KafkaEventsOptions>;
 type DriverFactory = (connection: ConnectionSettings) => KafkaDriver;

@@ -1,6 +1,6 @@
 import type { EventContract } from '../contracts/event-contract.js';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
-import type { InvocationFault } from '../failure/classify-failure.js';
+import type { InvocationFault } from '../failure/retry-policy.js';
 import type { InRecord, TopicPartition } from '../kafka/records.js';
 import type { EventContext } from './event-context.js';
 import type { EventOutcome } from './event-outcome.js';

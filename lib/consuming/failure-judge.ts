@@ -4,9 +4,10 @@ import { isPromise } from '../contracts/maybe-promise.js';
 import {
   classifyFailure,
   retryOrExhausted,
+  type FailedAttempt,
   type FailureVerdict,
-  type InvocationFault,
 } from '../failure/classify-failure.js';
+import { policyFor } from '../failure/error-schedules.js';
 import { retryDelayMs } from '../failure/retry-policy.js';
 import {
   DeadLetterRequestedError,
@@ -36,17 +37,21 @@ export type Judgement =
   | { readonly kind: 'retry'; readonly delayMs: number }
   | (FailureVerdict & { readonly kind: 'dead-letter'; readonly error: Error });
 
+/** Told what the application's own rules threw; the failure is judged as if they had said nothing. */
+export interface RuleFaults {
+  readonly onFilterError: (error: Error) => void;
+  readonly onClassifyError: (error: Error) => void;
+}
+
 /** Shows a failure to the handler's exception filters, then decides; a filter's outcome comes first. */
-export async function judgeFailure(
-  failure: Failure,
-  onFilterError: (error: Error) => void,
-): Promise<Judgement> {
+export async function judgeFailure(failure: Failure, faults: RuleFaults): Promise<Judgement> {
   const { course, context, error } = failure;
-  const outcome = await runFilters(failure, onFilterError);
+  const outcome = await runFilters(failure, faults.onFilterError);
   // What still runs cannot be run again, nor be called a success.
   if (failure.overdue) return { kind: 'dead-letter', reason: 'timeout', error };
-  const { retry: policy } = course.runtime.handler.settings;
-  const failed = { policy, attempts: context.attempt, random: failure.random };
+  const { onClassifyError } = faults;
+  const policy = policyFor(course.runtime.handler.settings.retry, error, onClassifyError);
+  const failed = { policy, attempts: context.attempt, random: failure.random, onClassifyError };
   const decision = outcome?.decision;
   switch (decision?.kind) {
     case 'succeeded':
@@ -66,13 +71,13 @@ export async function judgeFailure(
 
 function verdictOf(
   { course, error }: Failure,
-  failed: Omit<Parameters<typeof classifyFailure>[0], 'error' | 'fault'>,
+  failed: Omit<FailedAttempt, 'error' | 'fault' | 'ref'>,
 ): FailureVerdict {
   if (error instanceof UndecodableRecordError)
     return { kind: 'dead-letter', reason: 'undecodable' };
   if (error instanceof InvalidPayloadError) return { kind: 'dead-letter', reason: 'invalid' };
-  const fault: InvocationFault = course.runtime.handler.faultOf(error);
-  return classifyFailure({ ...failed, error, fault });
+  const fault = course.runtime.handler.faultOf(error);
+  return classifyFailure({ ...failed, error, fault, ref: course.ref });
 }
 
 async function runFilters(

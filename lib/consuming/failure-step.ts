@@ -39,8 +39,13 @@ export class FailureStep {
     if (overdue) course.overdue = result.later;
     const { clock } = this;
     const failure = { course, context, error, overdue, random: this.random(), clock };
-    const judgement = await judgeFailure(failure, (filterError) => {
-      this.signals.emit('filterFailed', { ...course.ref, error: filterError });
+    const judgement = await judgeFailure(failure, {
+      onFilterError: (thrown) => {
+        this.signals.emit('filterFailed', { ...course.ref, error: thrown });
+      },
+      onClassifyError: (thrown) => {
+        this.signals.emit('classifyFailed', { ...course.ref, error: thrown });
+      },
     });
     if (judgement.kind === 'succeeded') return judgement;
     const { attempt } = context;

@@ -3,7 +3,7 @@ import { ExternalContextCreator, ModulesContainer, NestContainer } from '@nestjs
 import type { ApplicationConfig } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 
-import type { InvocationFault } from '../failure/classify-failure.js';
+import type { InvocationFault } from '../failure/retry-policy.js';
 import type { EventContext } from './event-context.js';
 import type { HandlerHost, NestModule } from './handler-host.js';
 import type { HandlerMethod } from './handler-method.js';

@@ -2,15 +2,17 @@ import {
   DeadLetterRequestedError,
   NonRetryableEventError,
   RetryLaterError,
+  toError,
 } from '../kafka-events.errors.js';
+import type { HandlerRef } from '../observability/observer.js';
 import type { DeadLetterReason } from './dead-letter-reason.js';
-import { MAX_LANE_DELAY_MS, retryDelayMs, type RetryPolicy } from './retry-policy.js';
-
-/**
- * Where in a handler's call an error came from. A guard that answered `false` and a pipe that
- * refused the payload blame the event; everything else may be the world's fault and is retried.
- */
-export type InvocationFault = 'rejected-by-guard' | 'rejected-by-pipe' | 'body';
+import {
+  MAX_LANE_DELAY_MS,
+  retryDelayMs,
+  type FailureClass,
+  type InvocationFault,
+  type RetryPolicy,
+} from './retry-policy.js';
 
 /** What becomes of a failed attempt. */
 export type FailureVerdict =
@@ -25,16 +27,44 @@ export interface FailedAttempt {
   readonly policy: RetryPolicy;
   /** In [0, 1), for the jitter. */
   readonly random: number;
+  readonly ref: HandlerRef;
+  /** Told what the policy's `classify` threw. */
+  readonly onClassifyError: (error: Error) => void;
 }
 
 /** Decides between another attempt and the dead-letter topic. */
 export function classifyFailure(failed: FailedAttempt): FailureVerdict {
   const { error, fault } = failed;
-  if (fault === 'rejected-by-guard') return deadLetter('rejected-by-guard');
-  if (fault === 'rejected-by-pipe') return deadLetter('invalid');
   if (error instanceof DeadLetterRequestedError) return deadLetter('handler-requested');
   if (error instanceof NonRetryableEventError) return deadLetter('non-retryable');
-  return retryOrExhausted(failed, error instanceof RetryLaterError ? error.delayMs : null);
+  if (error instanceof RetryLaterError) return retryOrExhausted(failed, error.delayMs);
+  const said = classOf(failed);
+  if (said === 'dead-letter') return deadLetter('non-retryable');
+  if (said === undefined && fault !== 'body') {
+    return deadLetter(fault === 'rejected-by-guard' ? 'rejected-by-guard' : 'invalid');
+  }
+  return retryOrExhausted(failed, null);
+}
+
+/** What the policy says of the error itself; undefined where it says nothing, or fails to. */
+function classOf({
+  error,
+  fault,
+  attempts: attempt,
+  policy: { classify },
+  ref,
+  onClassifyError,
+}: FailedAttempt): FailureClass | undefined {
+  if (classify === undefined) return undefined;
+  try {
+    // Plain JavaScript may answer anything, an async function a promise.
+    const said: unknown = classify(error, { ...ref, attempt, fault });
+    if (said === undefined || said === 'retry' || said === 'dead-letter') return said;
+    throw new TypeError("classify must answer 'retry', 'dead-letter' or undefined, at once");
+  } catch (thrown) {
+    onClassifyError(toError(thrown));
+    return undefined;
+  }
 }
 
 /** Another attempt after `delayMs` (null: the policy's backoff) while attempts are left. */

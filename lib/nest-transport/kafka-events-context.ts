@@ -3,7 +3,7 @@ import { KafkaContext } from '@nestjs/microservices';
 import type { EventContext } from '../consuming/event-context.js';
 import type { CallControl } from '../consuming/event-handler.js';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
-import type { InvocationFault } from '../failure/classify-failure.js';
+import type { InvocationFault } from '../failure/retry-policy.js';
 import { NotHereError } from '../kafka-events.errors.js';
 import type { NestKafkaMessage } from './kafka-message.js';
 

@@ -3,7 +3,7 @@ import type { BoundHandler, CallControl, WholeTopic } from '../consuming/event-h
 import { EventOutcome } from '../consuming/event-outcome.js';
 import type { HandlerSettings } from '../consuming/handler-options.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
-import type { InvocationFault } from '../failure/classify-failure.js';
+import type { InvocationFault } from '../failure/retry-policy.js';
 import { toError, UndecodableRecordError } from '../kafka-events.errors.js';
 import { KafkaEventsContext } from './kafka-events-context.js';
 import type { NestKafkaMessage } from './kafka-message.js';

@@ -5,7 +5,7 @@ import { from, throwError, type Observable } from 'rxjs';
 
 import { EventContext } from '../consuming/event-context.js';
 import { importPeer } from '../contracts/optional-peer.js';
-import type { InvocationFault } from '../failure/classify-failure.js';
+import type { InvocationFault } from '../failure/retry-policy.js';
 import { toError } from '../kafka-events.errors.js';
 import { BestEffort } from './best-effort/best-effort.js';
 import { KafkaEventsContext } from './kafka-events-context.js';

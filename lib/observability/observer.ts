@@ -87,6 +87,8 @@ export interface Signals {
   storeEvicted: { readonly evicted: number };
   /** An exception filter itself failed; the record's fate did not change. */
   filterFailed: HandlerRef & { readonly error: Error };
+  /** `retry.classify`, or the `when` of a schedule, itself failed; the record's fate is as without it. */
+  classifyFailed: HandlerRef & { readonly error: Error };
 
   /** A defect of the engine: the record stays unsettled, and its partition's watermark with it. */
   engineFault: RecordRef & { readonly error: Error };

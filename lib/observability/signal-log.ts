@@ -78,6 +78,9 @@ export function signalLog(
     onFilterFailed: ({ error, ...ref }) => {
       log.error(`${handler(ref)}: an exception filter failed${why(error)}`);
     },
+    onClassifyFailed: ({ error, ...ref }) => {
+      log.error(`${handler(ref)}: retry.classify or a schedule's when failed${why(error)}`);
+    },
     onClaimLost: (ref) => {
       log.warn(`${handler(ref)}: finished after its claim had gone to somebody else`);
     },

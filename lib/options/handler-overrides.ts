@@ -4,12 +4,10 @@ import type {
 } from '../consuming/handler-options.js';
 import type { RateOptions } from '../consuming/rate-limit.js';
 import type { OutageOptions } from '../failure/outage-breaker.js';
-import { MAX_LANE_DELAY_MS, type RetryOptions } from '../failure/retry-policy.js';
 import { DAY } from './defaults.js';
 import { COUNT, RETENTION_MS } from './option-ranges.js';
 import { onlyGiven, type OptionSection } from './option-section.js';
-
-const LANE_DELAY_MS = { min: 0, max: MAX_LANE_DELAY_MS };
+import { readRetry } from './retry-options.js';
 
 /** A timer runs for twice the timeout. */
 const TIMEOUT_MS = { min: 1, max: DAY };
@@ -38,16 +36,6 @@ function readRateOptions(section: OptionSection<RateOptions>): RateOptions {
   const perSecond = section.number('perSecond', { min: 0.001, max: 1_000_000 });
   if (!section.has('perSecond')) section.refuse('perSecond', 'is missing');
   return { perSecond: perSecond ?? 1, ...onlyGiven({ burst: section.integer('burst', COUNT) }) };
-}
-
-export function readRetry(section: OptionSection<RetryOptions>): RetryOptions {
-  return onlyGiven({
-    attempts: section.integer('attempts', COUNT),
-    initialDelayMs: section.integer('initialDelayMs', LANE_DELAY_MS),
-    factor: section.number('factor', { min: 1, max: 100 }),
-    maxDelayMs: section.integer('maxDelayMs', LANE_DELAY_MS),
-    jitter: section.number('jitter', { min: 0, max: 1 }),
-  });
 }
 
 export function readOutage(

@@ -38,6 +38,11 @@ export class OptionSection<T extends object> {
     return this.path === '' ? name : `${this.path}.${name}`;
   }
 
+  /** Whether there is an object to read at all. */
+  get isGiven(): boolean {
+    return this.#given !== null;
+  }
+
   /** Whether the option was given, right or wrong. */
   has(name: Name<T>): boolean {
     return this.#given?.[name] !== undefined;
@@ -135,6 +140,19 @@ export class OptionSection<T extends object> {
         return [key, section.readAll((one) => read(one, key))];
       }),
     );
+  }
+
+  /** Reads a list of objects, each of options. */
+  list<V extends object, R>(
+    name: Name<T>,
+    read: (section: OptionSection<V>) => R,
+  ): readonly R[] | undefined {
+    const given: unknown = this.value(name, 'a list of objects', Array.isArray);
+    if (!Array.isArray(given)) return undefined;
+    return given.map((each: unknown, index) => {
+      const path = `${this.pathOf(name)}[${String(index)}]`;
+      return new OptionSection<V>(this.problems, path, each).readAll(read);
+    });
   }
 
   /** Reads what `read` reads and refuses the rest; an object that is none is not complained of twice. */

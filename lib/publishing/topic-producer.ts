@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from '../contracts/clock.js';
-import { retryDelayMs, type RetryPolicy } from '../failure/retry-policy.js';
+import { retryDelayMs, type RetryPace } from '../failure/retry-policy.js';
 import { DriverError, toError } from '../kafka-events.errors.js';
 import type { ProducerDriver, RecordPosition } from '../kafka/driver.js';
 import { sizeOfRecord, type OutRecord } from '../kafka/records.js';
@@ -14,7 +14,7 @@ const BACKOFF = {
   factor: 2,
   maxDelayMs: 5_000,
   jitter: 0.5,
-} satisfies RetryPolicy;
+} satisfies RetryPace;
 
 export interface TopicProducerOptions {
   readonly topic: string;

@@ -7,7 +7,7 @@ import type { GroupSurroundings } from '../../consuming/build-group.js';
 import { DeadLetterStep } from '../../consuming/dead-letter-step.js';
 import { recordRef } from '../../consuming/delivery.js';
 import { EventEnvelope } from '../../contracts/event-envelope.js';
-import type { InvocationFault } from '../../failure/classify-failure.js';
+import type { InvocationFault } from '../../failure/retry-policy.js';
 import { DeadLetterWriter } from '../../failure/dead-letter-writer.js';
 import { safeRedactor } from '../../failure/redact.js';
 import { ClaimKeys } from '../../idempotency/claim-keys.js';

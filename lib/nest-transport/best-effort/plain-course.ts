@@ -4,12 +4,10 @@ import { defer, lastValueFrom, mergeAll, of, type Observable } from 'rxjs';
 import { backoffMs } from '../../consuming/backoff.js';
 import type { DeadLetterStep } from '../../consuming/dead-letter-step.js';
 import type { PlacedRecord } from '../../consuming/delivery.js';
-import {
-  classifyFailure,
-  type FailureVerdict,
-  type InvocationFault,
-} from '../../failure/classify-failure.js';
+import { classifyFailure, type FailureVerdict } from '../../failure/classify-failure.js';
 import type { DeadLetterReason } from '../../failure/dead-letter-reason.js';
+import { policyFor } from '../../failure/error-schedules.js';
+import type { InvocationFault } from '../../failure/retry-policy.js';
 import type { ClaimResult, Claims, HeldClaim } from '../../idempotency/claims.js';
 import type { KafkaEventsSettings } from '../../kafka-events.options.js';
 import { RedeliveryError, toError } from '../../kafka-events.errors.js';
@@ -203,8 +201,12 @@ export class PlainCourse {
   #judge(error: Error, fault: InvocationFault): FailureVerdict {
     const { settings, signals, random } = this.around;
     this.#firstFailedAt ??= new Date(settings.clock.now());
-    const failed = { error, fault, attempts: this.#failures, policy: settings.retry };
-    const verdict = classifyFailure({ ...failed, random: random() });
+    const onClassifyError = (thrown: Error): void => {
+      signals.emit('classifyFailed', { ...this.ref, error: thrown });
+    };
+    const policy = policyFor(settings.retry, error, onClassifyError);
+    const failed = { error, fault, attempts: this.#failures, policy, random: random() };
+    const verdict = classifyFailure({ ...failed, ref: this.ref, onClassifyError });
     const delayMs = verdict.kind === 'retry' ? verdict.delayMs : null;
     signals.emit('attemptFailed', { ...this.ref, attempt: this.#failures, error, delayMs });
     return verdict;

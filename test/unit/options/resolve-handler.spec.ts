@@ -119,6 +119,34 @@ describe('resolveHandler', () => {
     });
   });
 
+  it('has the rules for errors of module, decorator or override, the last of them', () => {
+    const classify = () => undefined;
+    const own = [{ when: TypeError, attempts: 2 }];
+    const ofModule = [{ when: () => true, factor: 3 }];
+    expect(resolve({}, { retry: { classify, schedules: ofModule } }).retry).toMatchObject({
+      classify,
+      schedules: ofModule,
+      attempts: 5,
+    });
+    expect(
+      resolve({ retry: { schedules: own } }, { retry: { schedules: ofModule } }).retry.schedules,
+    ).toEqual(own);
+  });
+
+  it('refuses rules for errors that cannot be one', () => {
+    const schedules = [{ when: 'TypeError', attempts: 0 }, { attempts: 2 }, 7];
+    const own = { retry: { classify: 'retry', schedules } } as unknown as EventHandlerOptions;
+    expect(problemsOf(own)).toEqual([
+      'retry.classify must be a function, got a text',
+      'retry.schedules[0].when must be a class of errors or a function, got a text',
+      'retry.schedules[0].attempts must be an integer from 1 to 1000000, got 0',
+      'retry.schedules[1].when is missing',
+      'retry.schedules[2] must be an object, got a number',
+    ]);
+    const none = { retry: { schedules: {} } } as unknown as EventHandlerOptions;
+    expect(problemsOf(none)).toEqual(['retry.schedules must be a list of objects, got an object']);
+  });
+
   it('applies the override of its own id alone', () => {
     const handlers = { 'Shop.bill': { concurrency: 1 } };
     expect(resolve({}, { handlers }).concurrency).toBe(16);
