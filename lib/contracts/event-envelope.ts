@@ -1,7 +1,6 @@
-import { isUtf8 } from 'node:buffer';
-
 import type { InRecord, TopicPartition } from '../kafka/records.js';
 import { CLOUD_EVENT_HEADERS, HEADERS } from './event-headers.js';
+import { utf8Text } from './utf8-text.js';
 
 /**
  * The envelope of one record: what its headers say, read when asked for.
@@ -57,7 +56,7 @@ export class EventEnvelope implements TopicPartition {
   #id(name: string, alternative?: string): string | null {
     const value = this.#bytes(name, alternative);
     if (value === null) return null;
-    return isUtf8(value) ? value.toString() : `hex:${value.toString('hex')}`;
+    return utf8Text(value) ?? `hex:${value.toString('hex')}`;
   }
 
   #text(name: string, alternative?: string): string | null {

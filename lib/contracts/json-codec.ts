@@ -1,6 +1,5 @@
-import { isUtf8 } from 'node:buffer';
-
 import { InvalidPayloadError, UndecodableRecordError } from '../kafka-events.errors.js';
+import { utf8Text } from './utf8-text.js';
 
 /**
  * A value as JSON in UTF-8.
@@ -20,9 +19,10 @@ export function encodeJson(value: unknown): Buffer {
  *   them: the engine's own SyntaxError quotes its input.
  */
 export function decodeJson(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw undecodable(bytes, 'is not UTF-8 text');
+  const text = utf8Text(bytes);
+  if (text === null) throw undecodable(bytes, 'is not UTF-8 text');
   try {
-    return JSON.parse(bytes.toString());
+    return JSON.parse(text);
   } catch {
     throw undecodable(bytes, 'is not JSON');
   }

@@ -19,8 +19,8 @@ export interface ClaimScope {
  * where event ids are unique only within one, event id.
  */
 export class ClaimKeys {
-  /** By handler, then topic, then event type: what all records of one route share. */
-  readonly #prefixes = new Map<string, Map<string, Map<string, string>>>();
+  /** By handler, then topic, then event type. */
+  readonly #prefixes = new Map<string, Map<string, Map<string, Prefix>>>();
 
   constructor(private readonly groupId: string) {}
 
@@ -29,22 +29,32 @@ export class ClaimKeys {
     eventType: string,
     { claimedAs, idempotency }: ClaimScope,
   ): string {
-    const partition = idempotency?.scope === 'partition' ? String(envelope.partition) : '';
-    const source = envelope.source ?? '';
     const prefix = this.#prefix(claimedAs, envelope.topic, eventType);
-    return prefix + source + SEPARATOR + partition + SEPARATOR + envelope.eventId;
+    const { source } = envelope;
+    const perPartition = idempotency?.scope === 'partition';
+    // As most have it, in one step: long texts put together from many are costly to look up.
+    if (source === null && !perPartition) return prefix.ofPlainIds + envelope.eventId;
+    const partition = perPartition ? String(envelope.partition) : '';
+    return prefix.text + [source ?? '', partition, envelope.eventId].join(SEPARATOR);
   }
 
-  #prefix(handlerId: string, topic: string, eventType: string): string {
+  #prefix(handlerId: string, topic: string, eventType: string): Prefix {
     const byTopic = inner(this.#prefixes, handlerId);
     const byType = inner(byTopic, topic);
     let prefix = byType.get(eventType);
     if (prefix === undefined) {
-      prefix = [this.groupId, handlerId, eventType, topic, ''].join(SEPARATOR);
+      const text = [this.groupId, handlerId, eventType, topic, ''].join(SEPARATOR);
+      prefix = { text, ofPlainIds: text + SEPARATOR + SEPARATOR };
       if (byType.size < MAX_TYPES) byType.set(eventType, prefix);
     }
     return prefix;
   }
+}
+
+/** What all records of one route share, and the same for ids without source and partition. */
+interface Prefix {
+  readonly text: string;
+  readonly ofPlainIds: string;
 }
 
 function inner<K, V>(outer: Map<K, Map<string, V>>, key: K): Map<string, V> {

@@ -23,8 +23,10 @@ export function toWireHeaders(headers: IHeaders | undefined): WireHeaders {
 
 /** The last value of a header by that name; undefined where there is none. */
 export function lastHeader(headers: IHeaders | undefined, name: string): Buffer | null | undefined {
-  if (headers === undefined || !Object.hasOwn(headers, name)) return undefined;
-  const value = headers[name];
+  const value = headers?.[name];
+  if (headers === undefined || value === undefined || !Object.hasOwn(headers, name)) {
+    return undefined;
+  }
   return toBytes(Array.isArray(value) ? valuesOf(value).at(-1) : value);
 }
 
