@@ -55,6 +55,7 @@ export type {
   IdempotencyScope,
   Ordering,
 } from './consuming/handler-options.js';
+export type { AdaptiveOptions } from './consuming/adaptive-limit.js';
 export type { RateOptions } from './consuming/rate-limit.js';
 export type { OutageOptions } from './failure/outage-breaker.js';
 export type {
@@ -92,6 +93,7 @@ export { ConsumerControl, type HeldTarget } from './consuming/consumer-control.j
 export { KafkaEventsHealth } from './observability/health.js';
 export type {
   GroupHealth,
+  HandlerHealth,
   HealthReport,
   OutageHealth,
   PausedHealth,

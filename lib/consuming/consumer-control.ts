@@ -71,7 +71,7 @@ export class ConsumerControl {
 
   /**
    * Changes how many records of a handler run at once in this process; fewer takes effect as running
-   * ones end.
+   * ones end. The number stands until the process ends, also where the handler's own would be adaptive.
    *
    * @throws InvalidTargetError when there is no such handler, or the number is not a positive integer.
    */

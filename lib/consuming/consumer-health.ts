@@ -6,7 +6,7 @@ import type { OwnedPartition } from './owned-partition.js';
 
 /** A group's state as health reports it. */
 export function groupHealth(
-  { groupId, state, error, partitions, failedCommits, outages }: GroupConsumer,
+  { groupId, state, error, partitions, handlers, failedCommits, outages }: GroupConsumer,
   paused: readonly HeldTarget[],
   redact: (text: string) => string,
   now: number,
@@ -16,6 +16,12 @@ export function groupHealth(
     state,
     error: error === null ? null : redact(error.message),
     failedCommits,
+    handlers: handlers.map(({ id, concurrency, adaptive, slots }) => ({
+      handlerId: id,
+      concurrency,
+      adaptive: adaptive !== null,
+      running: slots.inUse,
+    })),
     outages: outages.map((outage) => ({
       handlerId: outage.handlerId,
       error: redact(outage.error.message),

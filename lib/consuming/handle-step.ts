@@ -1,4 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
+import { KafkaEventsError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
 import { EventContext } from './event-context.js';
@@ -52,6 +53,7 @@ export class HandleStep {
 
   readonly #ended = ({ course, startedAt, called }: HandlerCall, result: CallResult): void => {
     course.durationMs = this.clock.now() - startedAt;
+    if (course.runtime.adaptive !== null) this.#adapt(course, startedAt, result);
     if (result.kind === 'overdue') {
       // It still uses what its slots stand for.
       this.signals.emit('slotLeaked', course.ref);
@@ -63,6 +65,20 @@ export class HandleStep {
     }
     called(course, result);
   };
+
+  /** Has the handler's concurrency follow what its call took, before its slots are free again. */
+  #adapt(course: HandlerCourse, startedAt: number, result: CallResult): void {
+    const { runtime, durationMs, ref } = course;
+    if (course.turnedAway !== null || blamesEvent(course, result)) return;
+    // Where the group is at its limit, more of this handler would only wait for that.
+    const full = runtime.slots.inUse >= runtime.concurrency && this.groupSlots?.available !== false;
+    const failed = result.kind !== 'succeeded';
+    if (!runtime.adaptTo({ startedAt, durationMs, failed, full })) return;
+    const { groupId, handlerId } = ref;
+    const { concurrency } = runtime;
+    const floorMs = runtime.adaptive?.floorMs ?? null;
+    this.signals.emit('concurrencyAdapted', { groupId, handlerId, concurrency, floorMs });
+  }
 
   #tryTakeSlots({ runtime }: HandlerCourse): boolean {
     if (this.groupSlots === null) return runtime.slots.tryAcquire();
@@ -81,4 +97,12 @@ export class HandleStep {
     runtime.slots.release();
     this.groupSlots?.release();
   }
+}
+
+/** Such failures tell nothing of load. */
+function blamesEvent({ runtime }: HandlerCourse, result: CallResult): boolean {
+  if (result.kind !== 'failed') return false;
+  const { error } = result;
+  if (error instanceof KafkaEventsError && !error.retryable) return true;
+  return runtime.handler.faultOf(error) !== 'body';
 }

@@ -1,5 +1,6 @@
 import type { OutageOptions, OutagePolicy } from '../failure/outage-breaker.js';
 import type { RetryOptions, RetryPolicy } from '../failure/retry-policy.js';
+import type { AdaptiveOptions, AdaptivePolicy } from './adaptive-limit.js';
 import type { RateOptions, RatePolicy } from './rate-limit.js';
 
 /** What keeps order: records of one key, of one partition, or nothing. */
@@ -29,8 +30,11 @@ export interface EventHandlerOptions {
   readonly aliases?: readonly string[];
   /** Consumer group. Default: the module's `consumer.groupId`. */
   readonly groupId?: string;
-  /** Records of this handler running at once in this process. Default 16. */
-  readonly concurrency?: number;
+  /**
+   * Records of this handler running at once in this process: a number, or bounds in which it follows
+   * how long calls take. Default 16.
+   */
+  readonly concurrency?: number | AdaptiveOptions;
   /** Default `'key'`. Must be the same for all handlers of one topic and group. */
   readonly ordering?: Ordering;
   /** After this its `signal` is aborted; after twice this the record is dead-lettered. Default 5 minutes. */
@@ -55,7 +59,7 @@ export interface HandlerSettings {
   /** The oldest id it ever had: what its claims are named after. */
   readonly claimedAs: string;
   readonly groupId: string;
-  readonly concurrency: number;
+  readonly concurrency: number | AdaptivePolicy;
   readonly ordering: Ordering;
   readonly timeoutMs: number;
   /** Null: as often as it can. */

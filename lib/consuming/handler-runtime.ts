@@ -1,6 +1,7 @@
 import type { Clock } from '../contracts/clock.js';
 import { OutageBreaker } from '../failure/outage-breaker.js';
 import type { ControlledHandler } from './consumer-control.js';
+import { AdaptiveLimit, type EndedCall } from './adaptive-limit.js';
 import type { BoundHandler } from './event-handler.js';
 import { RateLimit } from './rate-limit.js';
 import { Semaphore } from './semaphore.js';
@@ -20,6 +21,7 @@ export class HandlerRuntime implements ControlledHandler {
   readonly breaker: OutageBreaker | null;
   /** Null where it may start as often as it can. */
   readonly rate: RateLimit | null;
+  #adaptive: AdaptiveLimit | null;
   #concurrency: number;
   #held = false;
 
@@ -31,11 +33,21 @@ export class HandlerRuntime implements ControlledHandler {
   ) {
     const { id, concurrency, outage, rate } = handler.settings;
     this.id = id;
-    this.#concurrency = concurrency;
-    this.slots = new Semaphore(concurrency);
+    this.#adaptive = typeof concurrency === 'number' ? null : new AdaptiveLimit(concurrency, clock);
+    this.#concurrency = typeof concurrency === 'number' ? concurrency : concurrency.min;
+    this.slots = new Semaphore(this.#concurrency);
     this.breaker = outage === null ? null : new OutageBreaker(outage, clock);
     this.rate = rate === null ? null : new RateLimit(rate, clock);
-    this.tickets = new Semaphore(concurrency + claimsAhead, onTicketFree);
+    this.tickets = new Semaphore(this.#concurrency + claimsAhead, onTicketFree);
+  }
+
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
+  /** What finds its concurrency; null where that is a fixed number. */
+  get adaptive(): AdaptiveLimit | null {
+    return this.#adaptive;
   }
 
   /** Whether an operator holds it: then it has no tickets to give, and no slots. */
@@ -48,9 +60,19 @@ export class HandlerRuntime implements ControlledHandler {
     this.#resize();
   }
 
+  /** From now on, whatever was found. */
   setConcurrency(concurrency: number): void {
+    this.#adaptive = null;
     this.#concurrency = concurrency;
     this.#resize();
+  }
+
+  /** Learns from a call; answers whether its concurrency has changed. */
+  adaptTo(call: EndedCall): boolean {
+    if (this.#adaptive?.ended(call) !== true) return false;
+    this.#concurrency = this.#adaptive.limit;
+    this.#resize();
+    return true;
   }
 
   #resize(): void {

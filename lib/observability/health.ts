@@ -28,11 +28,22 @@ export interface GroupHealth {
   readonly error: string | null;
   /** Commits that failed since the last one that did not. */
   readonly failedCommits: number;
+  readonly handlers: readonly HandlerHealth[];
   /** Handlers that are held because most of their records fail. */
   readonly outages: readonly OutageHealth[];
   /** What an operator has paused, by `ConsumerControl`. */
   readonly paused: readonly PausedHealth[];
   readonly partitions: readonly PartitionHealth[];
+}
+
+export interface HandlerHealth {
+  readonly handlerId: string;
+  /** Records it may run at once now. */
+  readonly concurrency: number;
+  /** Whether that follows how long calls take. */
+  readonly adaptive: boolean;
+  /** Slots in use, of which some may wait for the group's `maxConcurrency`. */
+  readonly running: number;
 }
 
 export interface PausedHealth {

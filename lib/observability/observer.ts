@@ -54,6 +54,16 @@ export interface Signals {
   paused: { readonly target: ConsumerTarget };
   resumed: { readonly target: ConsumerTarget; readonly heldMs: number };
   concurrencyChanged: { readonly handlerId: string; readonly concurrency: number };
+  /**
+   * A handler's concurrency followed how long its calls take; `floorMs` is what one takes without load, null
+   * before that is known.
+   */
+  concurrencyAdapted: {
+    readonly groupId: string;
+    readonly handlerId: string;
+    readonly concurrency: number;
+    readonly floorMs: number | null;
+  };
   /** A handler outlived its timeout; its signal was aborted. */
   handlerTimedOut: HandlerRef & { readonly timeoutMs: number };
   /** A handler outlived twice its timeout: its slot is lost until its promise settles. */

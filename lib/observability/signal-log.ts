@@ -57,6 +57,11 @@ export function signalLog(
     onConcurrencyChanged: ({ handlerId, concurrency }) => {
       log.warn(`${handlerId} takes up to ${String(concurrency)} records at once from now on`);
     },
+    onConcurrencyAdapted: ({ groupId, handlerId, concurrency }) => {
+      if (seldom(`adapted ${groupId} ${handlerId}`)) {
+        log.debug(`${groupId}: ${handlerId} takes ${String(concurrency)} records at once for now`);
+      }
+    },
     onHandlerTimedOut: ({ timeoutMs, ...ref }) => {
       log.warn(`${handler(ref)}: still running after ${String(timeoutMs)} ms, signal aborted`);
     },

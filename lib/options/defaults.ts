@@ -1,3 +1,4 @@
+import type { AdaptivePolicy } from '../consuming/adaptive-limit.js';
 import type { HandlerSettings } from '../consuming/handler-options.js';
 import { redactSecrets } from '../failure/redact.js';
 import { DEFAULT_RETRY } from '../failure/retry-policy.js';
@@ -42,6 +43,7 @@ interface Defaults
   readonly deadLetter: DeadLetterSettings;
   readonly idempotency: Omit<KafkaEventsSettings['idempotency'], 'store'>;
   readonly handler: Pick<HandlerSettings, 'concurrency' | 'ordering' | 'timeoutMs'>;
+  readonly adaptive: Omit<AdaptivePolicy, 'max'>;
 }
 
 /** Every default of the module, in one place. */
@@ -93,5 +95,6 @@ export const DEFAULTS = {
     redact: redactSecrets,
     onUndeliverable: 'hold',
   },
+  adaptive: { min: 1, tolerance: 1.5 },
   handler: { concurrency: 16, ordering: 'key', timeoutMs: 5 * MINUTE },
 } satisfies Defaults;

@@ -2,9 +2,10 @@ import type {
   EventHandlerOverrides,
   HandlerIdempotencyOptions,
 } from '../consuming/handler-options.js';
+import type { AdaptiveOptions } from '../consuming/adaptive-limit.js';
 import type { RateOptions } from '../consuming/rate-limit.js';
 import type { OutageOptions } from '../failure/outage-breaker.js';
-import { DAY } from './defaults.js';
+import { DAY, DEFAULTS } from './defaults.js';
 import { COUNT, RETENTION_MS } from './option-ranges.js';
 import { onlyGiven, type OptionSection } from './option-section.js';
 import { readRetry } from './retry-options.js';
@@ -16,7 +17,7 @@ const TIMEOUT_MS = { min: 1, max: DAY };
 export function readHandler(section: OptionSection<EventHandlerOverrides>): EventHandlerOverrides {
   return onlyGiven({
     groupId: section.text('groupId'),
-    concurrency: section.integer('concurrency', COUNT),
+    concurrency: readConcurrency(section),
     ordering: section.oneOf('ordering', ['key', 'partition', 'none']),
     timeoutMs: section.integer('timeoutMs', TIMEOUT_MS),
     rate: readRate(section),
@@ -25,6 +26,25 @@ export function readHandler(section: OptionSection<EventHandlerOverrides>): Even
     idempotency: readIdempotency(section),
     tombstones: section.boolean('tombstones'),
   });
+}
+
+function readConcurrency(
+  section: OptionSection<EventHandlerOverrides>,
+): number | AdaptiveOptions | undefined {
+  return section.isObject('concurrency')
+    ? section.section('concurrency', readAdaptive)
+    : section.integer('concurrency', COUNT);
+}
+
+function readAdaptive(section: OptionSection<AdaptiveOptions>): AdaptiveOptions {
+  const max = section.integer('max', COUNT);
+  if (!section.has('max')) section.refuse('max', 'is missing');
+  const min = section.integer('min', COUNT);
+  if (max !== undefined && (min ?? DEFAULTS.adaptive.min) > max) {
+    section.refuse('min', `must not be above max, which is ${String(max)}`);
+  }
+  const tolerance = section.number('tolerance', { min: 1.1, max: 10 });
+  return { max: max ?? 1, ...onlyGiven({ min, tolerance }) };
 }
 
 function readRate(section: OptionSection<EventHandlerOverrides>): RateOptions | false | undefined {

@@ -104,6 +104,11 @@ export class OptionSection<T extends object> {
     return this.#given?.[name] === false;
   }
 
+  /** Whether the option was given as an object, where that is one way among others. */
+  isObject(name: Name<T>): boolean {
+    return isObject(this.#given?.[name]);
+  }
+
   /** Reads an object inside this one; `undefined` when it is absent. */
   section<K extends Name<T>, R>(
     name: K,

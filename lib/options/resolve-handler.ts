@@ -46,6 +46,7 @@ export function resolveHandler(
     ...override,
     groupId,
     retry: { ...settings.retry, ...own.retry, ...override.retry },
+    concurrency: concurrencyOf(own, override),
     rate: mergeRate(own, override),
     outage: mergeOutage(own, override, settings.outage),
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
@@ -62,6 +63,15 @@ function isTextList(value: unknown): value is readonly string[] {
   return (
     Array.isArray(value) && value.every((each) => typeof each === 'string' && each.trim() !== '')
   );
+}
+
+/** Bounds are one value: those of one place do not mix with those of another. */
+function concurrencyOf(
+  own: EventHandlerOptions,
+  override: EventHandlerOptions,
+): HandlerSettings['concurrency'] {
+  const last = override.concurrency ?? own.concurrency ?? DEFAULTS.handler.concurrency;
+  return typeof last === 'number' ? last : { ...DEFAULTS.adaptive, ...last };
 }
 
 function mergeRate(

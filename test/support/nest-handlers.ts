@@ -51,7 +51,7 @@ function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSe
     id,
     claimedAs: id,
     groupId: options.groupId ?? 'shop',
-    concurrency: options.concurrency ?? 16,
+    concurrency: 16,
     ordering: options.ordering ?? 'key',
     timeoutMs: 1_000,
     rate: null,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
+import type { AdaptiveOptions } from '../../../lib/consuming/adaptive-limit.js';
 import type { EventHandlerOptions } from '../../../lib/consuming/handler-options.js';
 import type { RateOptions } from '../../../lib/consuming/rate-limit.js';
 import { InvalidHandlerError } from '../../../lib/kafka-events.errors.js';
@@ -83,6 +84,30 @@ describe('resolveHandler', () => {
       windowMs: 1_800_000,
       scope: 'partition',
     });
+  });
+
+  it('has a concurrency that is a number or bounds, all of one place', () => {
+    const bounds = { min: 2, max: 8, tolerance: 2 };
+    const overridden = (override: EventHandlerOptions) =>
+      resolve({ concurrency: bounds }, { handlers: { [ID]: override } }).concurrency;
+    expect(resolve({ concurrency: { max: 8 } }).concurrency).toEqual({
+      min: 1,
+      max: 8,
+      tolerance: 1.5,
+    });
+    expect(overridden({})).toEqual(bounds);
+    expect(overridden({ concurrency: { max: 1 } })).toEqual({ min: 1, max: 1, tolerance: 1.5 });
+    expect(overridden({ concurrency: 4 })).toBe(4);
+    expect(problemsOf({ concurrency: { min: 9, max: 8, tolerance: 1 } })).toEqual([
+      'concurrency.min must not be above max, which is 8',
+      'concurrency.tolerance must be a number from 1.1 to 10, got 1',
+    ]);
+    expect(problemsOf({ concurrency: { min: 2 } as AdaptiveOptions })).toEqual([
+      'concurrency.max is missing',
+    ]);
+    expect(problemsOf({ concurrency: [] as unknown as number })).toEqual([
+      'concurrency must be an integer from 1 to 1000000, got a list',
+    ]);
   });
 
   it('has a rate where decorator or override say so, the last of them', () => {
