@@ -90,6 +90,9 @@ export type { MemoryIdempotencyStoreOptions } from './idempotency/memory-idempot
 
 // Watching.
 export { ConsumerControl, type HeldTarget } from './consuming/consumer-control.js';
+export { PartitionScaler, type AdviceOptions } from './scaling/partition-scaler.js';
+export type { Bottleneck, PartitionAdvice } from './scaling/partition-advice.js';
+export type { PartitionEffect } from './scaling/partition-effect.js';
 export { KafkaEventsHealth } from './observability/health.js';
 export type {
   GroupHealth,
@@ -119,11 +122,14 @@ export type {
   ConsumerDriver,
   ConsumerHooks,
   ConsumerState,
+  GroupLag,
   KafkaDriver,
   OwnedTopicPartition,
+  PartitionOffsets,
   ProducerDriver,
   RecordPosition,
   TopicDescription,
+  TopicLag,
   TopicSpec,
 } from './kafka/driver.js';
 export type {

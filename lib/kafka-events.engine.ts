@@ -12,6 +12,7 @@ import { SignalHub } from './observability/signal-hub.js';
 import { signalLog, type Log } from './observability/signal-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { RecordSender } from './publishing/record-sender.js';
+import { PartitionScaler } from './scaling/partition-scaler.js';
 
 /** How long events that are on their way may take to be acknowledged. */
 const FLUSH_MS = 5_000;
@@ -30,6 +31,7 @@ export class KafkaEventsEngine {
   readonly consumers: EventConsumers;
   readonly health: KafkaEventsHealth;
   readonly control: ConsumerControl;
+  readonly scaler: PartitionScaler;
   /** What others that handle records share with the consumers. */
   readonly surroundings: Omit<GroupSurroundings, 'budget'>;
   private readonly deadLetters: RecordSender;
@@ -71,6 +73,12 @@ export class KafkaEventsEngine {
     this.control = new ConsumerControl(clock, signals);
     this.consumers = new EventConsumers(this.surroundings, this.control);
     this.health = this.healthOf(signals);
+    this.scaler = new PartitionScaler({
+      admin: () => driver.admin(),
+      groups: () => this.consumers.consumers,
+      busyMs: () => performance.eventLoopUtilization().active,
+      clock,
+    });
   }
 
   /** Lets `publish` calls under way finish, then closes the producers and the store; never rejects. */

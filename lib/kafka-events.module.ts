@@ -28,6 +28,7 @@ import { RetryDeadLetterFilter } from './nest-transport/retry-dead-letter.filter
 import { KafkaEventsHealth } from './observability/health.js';
 import { driverLog } from './observability/driver-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
+import { PartitionScaler } from './scaling/partition-scaler.js';
 import { resolveOptions } from './resolve-options.js';
 
 interface ModuleVisibility {
@@ -63,7 +64,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
 /**
  * Event-driven services on Kafka: import it once, in the root module.
  *
- * It provides `EventPublisher`, `KafkaEventsHealth` and `ConsumerControl`, to all modules unless `isGlobal: false`. The
+ * It provides `EventPublisher`, `KafkaEventsHealth`, `ConsumerControl` and `PartitionScaler`, to all modules unless `isGlobal: false`. The
  * handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
  * publisher lives on until `onApplicationShutdown`, so that others may publish while they go down.
  */
@@ -115,6 +116,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine],
     },
     {
+      provide: PartitionScaler,
+      useFactory: ({ scaler }: KafkaEventsEngine) => scaler,
+      inject: [KafkaEventsEngine],
+    },
+    {
       provide: CONSUMER_RUNTIME,
       useFactory: ({ consumers }: KafkaEventsEngine) => consumers,
       inject: [KafkaEventsEngine],
@@ -124,6 +130,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     EventPublisher,
     KafkaEventsHealth,
     ConsumerControl,
+    PartitionScaler,
     KafkaEventsServer,
     IdempotencyInterceptor,
     RetryDeadLetterFilter,

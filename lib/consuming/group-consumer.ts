@@ -138,6 +138,13 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   get handlers(): readonly HandlerRuntime[] {
     return this.parts.handlers;
   }
+  handlersOf(topic: string): readonly HandlerRuntime[] {
+    const routes = this.parts.topics.get(topic)?.routes.routes ?? [];
+    return [...new Set(routes.flatMap(({ handlers }) => handlers))];
+  }
+  orderingOf(topic: string): Ordering {
+    return this.parts.topics.get(topic)?.ordering ?? 'key';
+  }
   get partitions(): readonly OwnedPartition[] {
     return [...this.#owned.values()];
   }

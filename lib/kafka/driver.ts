@@ -124,10 +124,35 @@ export interface TopicDescription {
   readonly maxMessageBytes: number | null;
 }
 
+/** A partition's log, and where a group is in it. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  /** Of the oldest record that is still there. */
+  readonly start: bigint;
+  /** One past the newest record. */
+  readonly end: bigint;
+  /** The next offset that the group would read; null where it has committed none. */
+  readonly committed: bigint | null;
+}
+
+export interface TopicLag {
+  readonly topic: string;
+  readonly partitions: readonly PartitionOffsets[];
+}
+
+export interface GroupLag {
+  /** 0 where there is no such group, or nobody in it. */
+  readonly members: number;
+  /** Those of the topics that exist. */
+  readonly topics: readonly TopicLag[];
+}
+
 export interface AdminDriver {
   /** Describes those of the topics that exist; one missing topic does not fail the others. */
   describeTopics(topics: readonly string[]): Promise<readonly TopicDescription[]>;
   /** Creates topics; one that exists already is left as it is. */
   createTopics(specs: readonly TopicSpec[]): Promise<void>;
+  /** How far a group is in these topics; nothing is changed, whether or not the group exists. */
+  groupLag(groupId: string, topics: readonly string[]): Promise<GroupLag>;
   close(): Promise<void>;
 }

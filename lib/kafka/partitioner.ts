@@ -6,6 +6,18 @@ export function partitionOfKey(key: Buffer, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions;
 }
 
+/** The share of keys that `partitionOfKey` places elsewhere once there are `to` partitions instead of `from`. */
+export function movedKeys(from: number, to: number): number {
+  // A hash keeps its partition when both remainders are equal: so many do in each common multiple.
+  return 1 - Math.min(from, to) / leastCommonMultiple(from, to);
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [divisor, rest] = [a, b];
+  while (rest > 0) [divisor, rest] = [rest, divisor % rest];
+  return (a / divisor) * b;
+}
+
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 const R = 24;

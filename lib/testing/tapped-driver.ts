@@ -60,7 +60,14 @@ export class TappedDriver implements KafkaDriver {
   }
 
   admin(): AdminDriver {
-    return this.inner.admin();
+    const admin = this.inner.admin();
+    const { groupName } = this.options;
+    return {
+      describeTopics: (topics) => admin.describeTopics(topics),
+      createTopics: (specs) => admin.createTopics(specs),
+      groupLag: (groupId, topics) => admin.groupLag(groupName(groupId), topics),
+      close: () => admin.close(),
+    };
   }
 
   /** Topics that handlers need are created at boot; those that are only published to are not. */

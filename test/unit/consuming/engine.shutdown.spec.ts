@@ -63,6 +63,7 @@ describe('the boot', () => {
     const consumers = consumersOver(new ModelConsumer([]), {
       describeTopics: () => Promise.reject(defect),
       createTopics: () => Promise.resolve(),
+      groupLag: () => Promise.resolve({ members: 0, topics: [] }),
       close: () => Promise.resolve(),
     });
     const starting = consumers.start([handlerOf('h', [Created], () => undefined)]);
@@ -83,6 +84,7 @@ describe('shutdown', () => {
         return topics.map(found);
       },
       createTopics: () => Promise.resolve(),
+      groupLag: () => Promise.resolve({ members: 0, topics: [] }),
       close: () => Promise.resolve(),
     });
     const starting = consumers
@@ -107,6 +109,7 @@ describe('shutdown', () => {
           ? Promise.reject(new DriverError('retryable', 'away'))
           : new Promise(() => undefined),
       createTopics: () => Promise.resolve(),
+      groupLag: () => Promise.resolve({ members: 0, topics: [] }),
       close: () => Promise.resolve(),
     });
     await consumers.start([handlerOf('h', [Created], () => undefined)]);

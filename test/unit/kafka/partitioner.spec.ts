@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
-import { murmur2, partitionOfKey } from '../../../lib/kafka/partitioner.js';
+import { movedKeys, murmur2, partitionOfKey } from '../../../lib/kafka/partitioner.js';
 
 describe('murmur2', () => {
   // The values that Kafka's own UtilsTest expects of the Java client.
@@ -35,5 +35,21 @@ describe('partitionOfKey', () => {
         },
       ),
     );
+  });
+});
+
+describe('movedKeys', () => {
+  it.each([
+    [1, 2, 0.5],
+    [6, 6, 0],
+    [6, 12, 0.5],
+    [6, 8, 0.75],
+    [6, 7, 6 / 7],
+    [12, 18, 2 / 3],
+  ])('from %i to %i partitions is what happens to keys', (from, to, share) => {
+    const keys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`order-${String(i)}`));
+    const moved = keys.filter((key) => partitionOfKey(key, from) !== partitionOfKey(key, to));
+    expect(movedKeys(from, to)).toBeCloseTo(share, 10);
+    expect(moved.length / keys.length).toBeCloseTo(share, 1);
   });
 });

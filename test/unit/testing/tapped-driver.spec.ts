@@ -33,6 +33,10 @@ function tapped(createPartitions: number | null = null) {
       made.admins++;
       return {
         describeTopics: async () => [],
+        groupLag: async (groupId) => {
+          told.push(['lag', groupId]);
+          return { members: 0, topics: [] };
+        },
         createTopics: async (specs) => {
           const refusal = refusals.pop();
           if (refusal !== undefined) throw refusal;
@@ -178,6 +182,15 @@ describe('a tapped driver', () => {
     await expect(driver.producer().send('stock', [RECORD])).rejects.toBe(REASON);
     await expect(driver.producer().send('stock', [RECORD])).resolves.toHaveLength(1);
     expect(made).toMatchObject({ specs: [{ topic: 'stock' }], admins: 0 });
+  });
+
+  it('asks for the lag of a group under the name that the broker knows it by', async () => {
+    const { driver, told, made } = tapped();
+    const admin = driver.admin();
+    await admin.groupLag('shop', ['orders']);
+    await admin.close();
+    expect(told).toEqual([['lag', 'run-1-shop']]);
+    expect(made.admins).toBe(0);
   });
 
   it('creates none where topics are to be there', async () => {

@@ -2,7 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Admin } from 'kafkajs';
 import { DriverError } from '../../../kafka-events.errors.js';
 import type { ConnectionSettings } from '../../connection.js';
-import type { AdminDriver, DriverLog, TopicDescription, TopicSpec } from '../../driver.js';
+import type {
+  AdminDriver,
+  DriverLog,
+  GroupLag,
+  TopicDescription,
+  TopicLag,
+  TopicSpec,
+} from '../../driver.js';
 import { createKafkaJsClient, retryOptions, type KafkaJsClient } from './kafkajs-client.js';
 import { isUnknownTopic, toDriverError } from './kafkajs-errors.js';
 import { withinMs } from '../../../contracts/within.js';
@@ -10,6 +17,7 @@ import { withinMs } from '../../../contracts/within.js';
 const CLOSE_DEADLINE_MS = 5000;
 const BROKER_DEFAULT = -1;
 const CREATED_POLL_MS = 50;
+const NONE_COMMITTED = -1n;
 const MAX_MESSAGE_BYTES = 'max.message.bytes';
 
 /** A kafkajs admin client, connected by its first request; it asks about one topic at a time. */
@@ -47,9 +55,44 @@ export class KafkaJsAdmin implements AdminDriver {
     }
   }
 
+  async groupLag(groupId: string, topics: readonly string[]): Promise<GroupLag> {
+    const found: TopicLag[] = [];
+    for (const topic of topics) {
+      // kafkajs would fail for a topic that does not exist, or have the broker create it.
+      if (!(await this.hasTopic(topic))) continue;
+      found.push(await this.topicLag(groupId, topic));
+    }
+    const members = await this.request(`describing the group "${groupId}"`, async () => {
+      const { groups } = await this.admin.describeGroups([groupId]);
+      return groups.find((group) => group.groupId === groupId)?.members.length ?? 0;
+    });
+    return { members, topics: found };
+  }
+
   async close(): Promise<void> {
     await withinMs(this.admin.disconnect(), CLOSE_DEADLINE_MS);
     this.client.abandon();
+  }
+
+  private async topicLag(groupId: string, topic: string): Promise<TopicLag> {
+    return this.request(`reading the lag of "${groupId}" in "${topic}"`, async () => {
+      // Commits first: an end that is asked for afterwards is not behind them.
+      const [ofGroup] = await this.admin.fetchOffsets({ groupId, topics: [topic] });
+      const committed = new Map(
+        ofGroup?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]),
+      );
+      const logs = await this.admin.fetchTopicOffsets(topic);
+      const partitions = logs.map(({ partition, low, high }) => {
+        const offset = committed.get(partition) ?? NONE_COMMITTED;
+        return {
+          partition,
+          start: BigInt(low),
+          end: BigInt(high),
+          committed: offset === NONE_COMMITTED ? null : offset,
+        };
+      });
+      return { topic, partitions: partitions.sort((a, b) => a.partition - b.partition) };
+    });
   }
 
   // Of one topic alone: kafkajs then takes "exists already" for an answer.
