@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
  * client that keeps dialling a broker that is down can take its port, or even connect to itself.
  */
 export async function freePorts(count: 1): Promise<[number]>;
-export async function freePorts(count: 3): Promise<[number, number, number]>;
+export async function freePorts(count: number): Promise<number[]>;
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
