@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { freePorts } from './free-ports.js';
 import { HOST, KafkaNode, type KafkaProperties } from './kafka-node.js';
 import { TcpProxy } from './tcp-proxy.js';
@@ -27,35 +26,29 @@ export class KafkaCluster {
     /** Straight to the nodes, for those who watch. */
     readonly brokers: string[],
     private readonly clients: ReadonlyMap<string, ClusterClient>,
-    private readonly directories: readonly string[],
   ) {}
 
   /** Starts three nodes and waits until all of them answer; throws as `KafkaBroker.start` does. */
   static async start(clientNames: readonly string[]): Promise<KafkaCluster> {
-    const directories: string[] = [];
-    for (const _ of NODE_IDS) directories.push(await KafkaNode.createDirectory());
-    const proxies: TcpProxy[] = [];
-    try {
-      const plans = await planNodes(clientNames);
-      const nodes = await Promise.all(
-        plans.map((plan, i) => KafkaNode.prepare(directories[i] ?? '', { ...plan, heapMb: HEAP_MB })),
-      );
-      const clients = new Map<string, ClusterClient>();
-      for (const [at, name] of clientNames.entries()) {
-        const links = await Promise.all(plans.map(({ routes }) => TcpProxy.listen(routes[at] ?? NOWHERE)));
-        proxies.push(...links);
-        clients.set(name, { links, brokers: links.map(({ port }) => `${HOST}:${port}`) });
-      }
-      const brokers = plans.map(({ port }) => `${HOST}:${port}`);
-      const cluster = new KafkaCluster(nodes, brokers, clients, directories);
-      // Together: one alone has no quorum.
-      await Promise.all(nodes.map((node) => node.boot()));
-      return cluster;
-    } catch (error) {
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-      await Promise.all(directories.map((path) => rm(path, { recursive: true, force: true })));
-      throw error;
+    const plans = await planNodes(clientNames);
+    const directories = await Promise.all(plans.map(() => KafkaNode.createDirectory()));
+    const nodes = await Promise.all(
+      plans.map((plan, i) => KafkaNode.prepare(directories[i] ?? '', { ...plan, heapMb: HEAP_MB })),
+    );
+    const clients = new Map<string, ClusterClient>();
+    for (const [at, name] of clientNames.entries()) {
+      const routes = plans.map((plan) => plan.routes[at] ?? NOWHERE);
+      const links = await Promise.all(routes.map((route) => TcpProxy.listen(route)));
+      clients.set(name, { links, brokers: links.map(({ port }) => `${HOST}:${port}`) });
     }
+    const brokers = plans.map(({ port }) => `${HOST}:${port}`);
+    const cluster = new KafkaCluster(nodes, brokers, clients);
+    // Together: one alone has no quorum.
+    const boots = await Promise.allSettled(nodes.map((node) => node.boot()));
+    const failed = boots.find((boot) => boot.status === 'rejected');
+    if (failed === undefined) return cluster;
+    await cluster.stop();
+    throw failed.reason;
   }
 
   client(name: string): ClusterClient {
