@@ -98,7 +98,7 @@ function witnessed(store: IdempotencyStore): IdempotencyStore {
       requestTimeoutMs: 5_000,
       topicName: () => setup.topic,
       // What is broken is noticed within seconds.
-      consumer: { groupId: setup.groupId, sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 15_000 },
+      consumer: { groupId: setup.groupId, sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 10_000 },
       idempotency: {
         store: witnessed(
           new RedisIdempotencyStore({ client: new Redis({ ...setup.redis, lazyConnect: true }) }),

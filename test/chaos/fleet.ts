@@ -85,7 +85,7 @@ export class FleetMember {
     this.#current = null;
     if (current === null) return;
     const left = current.kill('SIGTERM').then(() => true);
-    if (await Promise.race([left, sleep(LEAVE_MS, false)])) return;
+    if (await Promise.race([left, sleep(LEAVE_MS, false, { ref: false })])) return;
     this.failures.push(`${this.name} did not leave within ${LEAVE_MS} ms`);
     await current.kill();
   }

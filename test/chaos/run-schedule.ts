@@ -1,6 +1,3 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestProcess } from '../support/child-process.js';
 import { committedOffsets, createEventTopic, endOffsets } from '../support/event-topic.js';
@@ -8,8 +5,9 @@ import { eventually } from '../support/eventually.js';
 import type { KafkaCluster } from '../support/kafka-cluster.js';
 import { startRedis } from '../support/real-redis.js';
 import { uniqueName } from '../support/unique-topic.js';
-import { audit, type Audit, type StoredDeadLetter, type StoredEvent } from './auditor.js';
+import { audit, type Audit } from './auditor.js';
 import type { ConsumerSetup } from './consumer.child.js';
+import { keepEvidence } from './evidence.js';
 import { isPoison } from './fate.js';
 import { Fleet } from './fleet.js';
 import { GroupWatch } from './group-watch.js';
@@ -140,7 +138,8 @@ export async function runSchedule(
     longestPauses: longestPauses(pauses, happened),
     moves: watch,
     ledger: ledger.entries,
-    evidence: isBad || keep ? await keepEvidence({ ...stored, schedule, happened, arena }) : null,
+    evidence:
+      isBad || keep ? await keepEvidence({ ...stored, schedule, happened, ledger, fleet }) : null,
   };
 }
 
@@ -189,38 +188,6 @@ async function committedToTheEnd(
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)];
   }
-}
-
-interface Kept extends Stored {
-  readonly schedule: Schedule;
-  readonly happened: readonly HappenedFault[];
-  readonly arena: Arena;
-}
-interface Stored {
-  readonly records: readonly StoredEvent[];
-  readonly deadLetters: readonly StoredDeadLetter[];
-}
-
-/** For whoever has to find out what went wrong. Answers the directory. */
-async function keepEvidence({ arena, ...kept }: Kept): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'chaos-'));
-  const keep = (name: string, lines: readonly unknown[]): Promise<void> =>
-    writeFile(
-      join(directory, name),
-      lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''),
-    );
-  await keep('schedule.json', [kept.schedule]);
-  await keep('happened', kept.happened);
-  await keep('ledger', arena.ledger.entries);
-  await keep('topic', kept.records);
-  await keep('dead-letters', kept.deadLetters);
-  for (const { name, processes } of arena.fleet.members) {
-    await keep(
-      `${name}.log`,
-      processes.flatMap(({ lines, errors }) => ['---', ...lines, ...errors]),
-    );
-  }
-  return directory;
 }
 
 function seconds(ms: number): string {
