@@ -10,7 +10,7 @@ import { DriverError } from '../../../kafka-events.errors.js';
 import type { CommitItem, ConsumerConfig } from '../../driver.js';
 import type { RecordBatch, TopicPartition } from '../../records.js';
 import { FetchGate, NOTHING_FETCHED, type FetchAnswer } from './fetch-gate.js';
-import { outOfRangePartition, toDriverError } from './kafkajs-errors.js';
+import { asRebalance, outOfRangePartition, toDriverError } from './kafkajs-errors.js';
 import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
 import { Membership } from './membership.js';
 import { PartialFetch, type FetchRequest } from './partial-fetch.js';
@@ -61,6 +61,7 @@ export class ConsumerSession implements MembershipObserver {
   private membership: Membership | null = null;
   private barrier: Promise<void> | null = null;
   private lastSign = performance.now();
+  private lastJoinStep = performance.now();
   private watchdog: NodeJS.Timeout | undefined;
 
   constructor(
@@ -154,13 +155,20 @@ export class ConsumerSession implements MembershipObserver {
   // What kafkajs keeps to itself (MembershipObserver)
 
   beforeJoin(): Promise<void> {
+    this.lastJoinStep = performance.now();
     // One barrier for all attempts of one rejoin, whichever fetcher makes them.
     this.barrier ??= this.isMember ? this.holdBack() : Promise.resolve();
     return this.barrier;
   }
 
   joined(answer: JoinAnswer, coordinator: Broker): void {
+    this.lastJoinStep = performance.now();
     this.joining = new Membership(this.config.groupId, coordinator, answer);
+  }
+
+  joinFailed(error: unknown): unknown {
+    // Its heartbeats are welcome all the same: kafkajs would send them, and consume nothing, for ever.
+    return this.isMember ? asRebalance(error) : error;
   }
 
   leaving(): void {
@@ -287,10 +295,17 @@ export class ConsumerSession implements MembershipObserver {
   }
 
   private watch(): void {
-    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.config;
+    const { sessionTimeoutMs, rebalanceTimeoutMs, revokeDrainMs } = this.config;
     const silentMs = performance.now() - this.lastSign;
     if (silentMs > 3 * sessionTimeoutMs + rebalanceTimeoutMs) {
       this.fail(new DriverError('retryable', `no sign of life for ${Math.round(silentMs)} ms`));
+    }
+    const joiningMs = performance.now() - this.lastJoinStep;
+    // The broker answers every step of a join in that time, or takes the member for gone.
+    const isRejoining = this.isMember && this.barrier !== null;
+    if (isRejoining && joiningMs > sessionTimeoutMs + rebalanceTimeoutMs + revokeDrainMs) {
+      const waited = `no assignment for ${Math.round(joiningMs)} ms, although in the group`;
+      this.fail(new DriverError('retryable', waited));
     }
   }
 

@@ -67,6 +67,16 @@ export function isStaleMetadata(error: unknown): boolean {
   return isFailure(error) && STALE_METADATA.includes(error.type);
 }
 
+/**
+ * What kafkajs is to be told of a rejoin that failed: a rebalance, so that it joins again. Told of a
+ * lost connection it would go on without. What trying again does not mend is left as it is.
+ */
+export function asRebalance(error: unknown): unknown {
+  if (!isFailure(error) || error.retriable === false) return error;
+  const why = `the rejoin failed: ${error.message}`;
+  return Object.assign(new Error(why, { cause: error }), { type: 'REBALANCE_IN_PROGRESS' });
+}
+
 interface KafkaJsFailure {
   readonly name: string;
   readonly message: string;

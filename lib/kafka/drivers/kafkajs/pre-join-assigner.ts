@@ -19,6 +19,8 @@ export interface MembershipObserver {
   beforeJoin(): Promise<void>;
   /** The group has a new generation; the assignment follows with the event `GROUP_JOIN`. */
   joined(answer: JoinAnswer, coordinator: Broker): void;
+  /** A step of a join failed; answers what kafkajs is to be told. */
+  joinFailed(error: unknown): unknown;
   /** The partitions are about to be given up. */
   leaving(): void;
   /** A fetch from a broker, to be sent or to be answered in its place. */
@@ -105,6 +107,7 @@ function observeFetches(
 /** The part of kafkajs's broker that its types leave out. */
 interface Coordinator extends Broker {
   joinGroup(request: unknown): Promise<JoinAnswer>;
+  syncGroup(request: unknown): Promise<unknown>;
   leaveGroup(request: unknown): Promise<unknown>;
 }
 
@@ -112,20 +115,29 @@ function isCoordinator(broker: Broker): broker is Coordinator {
   return (
     'joinGroup' in broker &&
     typeof broker.joinGroup === 'function' &&
+    'syncGroup' in broker &&
+    typeof broker.syncGroup === 'function' &&
     'leaveGroup' in broker &&
     typeof broker.leaveGroup === 'function'
   );
 }
 
 function observeMembership(broker: Broker, observer: MembershipObserver): void {
-  if (!isCoordinator(broker)) throw new TypeError('kafkajs 2.2.4 has joinGroup and leaveGroup');
+  if (!isCoordinator(broker))
+    throw new TypeError('kafkajs 2.2.4 has joinGroup, syncGroup and leaveGroup');
   const joinGroup = broker.joinGroup.bind(broker);
+  const syncGroup = broker.syncGroup.bind(broker);
   const leaveGroup = broker.leaveGroup.bind(broker);
+  const orFailed = <T>(step: Promise<T>): Promise<T> =>
+    step.catch((error: unknown) => {
+      throw observer.joinFailed(error);
+    });
   broker.joinGroup = async (request) => {
-    const answer = await joinGroup(request);
+    const answer = await orFailed(joinGroup(request));
     observer.joined(answer, broker);
     return answer;
   };
+  broker.syncGroup = (request) => orFailed(syncGroup(request));
   broker.leaveGroup = (request) => {
     observer.leaving();
     return leaveGroup(request);

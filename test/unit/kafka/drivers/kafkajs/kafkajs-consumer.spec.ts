@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { KafkaDriver } from '../../../../../lib/kafka/driver.js';
+import type { ConsumerConfig, KafkaDriver } from '../../../../../lib/kafka/driver.js';
 import { KafkaJsConsumer } from '../../../../../lib/kafka/drivers/kafkajs/kafkajs-consumer.js';
 import { eventually } from '../../../../support/eventually.js';
 import { connectionTo, GroupMember, LogLines } from '../../../../support/kafka-driver.js';
@@ -13,13 +13,17 @@ import {
 const topic = 'orders';
 const staleMetadata = () => Promise.reject(protocolError('NOT_LEADER_FOR_PARTITION', true));
 
-function memberOn(cluster: StubCluster, log = new LogLines().log): GroupMember {
+function memberOn(
+  cluster: StubCluster,
+  log = new LogLines().log,
+  config: Partial<ConsumerConfig> = {},
+): GroupMember {
   const connection = connectionTo([], { retryInitialDelayMs: 5 });
   const driver: Pick<KafkaDriver, 'consumer'> = {
     consumer: (config) => new KafkaJsConsumer(config, connection, log, () => cluster.client),
   };
   const timing = { maxWaitTimeMs: 10, heartbeatIntervalMs: 0, revokeDrainMs: 500 };
-  return new GroupMember(driver, { groupId: 'group', topics: [topic], ...timing });
+  return new GroupMember(driver, { groupId: 'group', topics: [topic], ...timing, ...config });
 }
 
 /** Something the test lets happen when it likes. */
@@ -168,6 +172,35 @@ describe('KafkaJsConsumer', () => {
       'lost',
       'assigned',
     ]);
+  });
+
+  it('asks again for an assignment whose answer was lost', async () => {
+    const cluster = new StubCluster(topic, [1]);
+    cluster.assignments = [[0]];
+    const member = await memberOn(cluster).start();
+    cluster.syncErrors.push(new Error('the connection was closed'));
+    cluster.nextFetch(1, staleMetadata);
+    await eventually(() => cluster.generation === 3 && member.states.at(-1) === 'running');
+    expect(member.states).toEqual(['joining', 'running', 'rebalancing', 'running']);
+    // Generation 2 passed without us.
+    expect(member.partition(`${topic}[0]`).epoch).toBe(2);
+  });
+
+  it('starts anew when kafkajs has joined, and goes on without an assignment', async () => {
+    const cluster = new StubCluster(topic, [1]);
+    cluster.assignments = [[0], [0, 7], [0]];
+    const timing = { sessionTimeoutMs: 60, rebalanceTimeoutMs: 60, revokeDrainMs: 20 };
+    const member = await memberOn(cluster, undefined, timing).start();
+    // Asked before the rejoin, and again when a partition in the assignment is unknown.
+    cluster.refreshMetadata = () => {
+      cluster.refreshMetadata = () => Promise.reject(new Error('no broker answers'));
+      return Promise.resolve();
+    };
+    cluster.nextFetch(1, staleMetadata);
+    await eventually(() => member.states.includes('restarting'));
+    expect(member.lastCause?.message).toContain('no assignment');
+    cluster.refreshMetadata = () => Promise.resolve();
+    await eventually(() => member.states.at(-1) === 'running');
   });
 
   it('tells a loss before it leaves the group, and comes back', async () => {

@@ -24,6 +24,7 @@ describe('preJoinAssigner', () => {
       return Promise.resolve();
     },
     joined: ({ generationId, memberId }) => told.push(`joined ${generationId} as ${memberId}`),
+    joinFailed: (error) => new Error('joining failed', { cause: error }),
     leaving: () => told.push(`leaving after ${cluster.calls.at(-1) ?? 'nothing'}`),
     fetch: (nodeId, request, send) => {
       told.push(`fetch from ${nodeId}`);
@@ -73,6 +74,13 @@ describe('preJoinAssigner', () => {
       'joined 1 as member-1',
       'leaving after join 1',
     ]);
+  });
+
+  it('lets its observer say what kafkajs hears of a join that failed', async () => {
+    for (const make of preJoinAssigners(observer)) make(config);
+    const coordinator = await cluster.findGroupCoordinator();
+    cluster.syncErrors.push(new Error('the connection was closed'));
+    await expect(coordinator.syncGroup()).rejects.toThrow('joining failed');
   });
 
   it('knows no brokers to fetch from once it is over', () => {
