@@ -1,0 +1,205 @@
+import type { EventContext } from '../../../lib/consuming/event-context.js';
+import type { BoundHandler } from '../../../lib/consuming/event-handler.js';
+import type { Clock, TimerHandle } from '../../../lib/contracts/clock.js';
+import { kafkaJsDriver } from '../../../lib/kafka/drivers/kafkajs/kafkajs-driver.js';
+import type { KafkaDriver } from '../../../lib/kafka/driver.js';
+import type { ConnectionSettings } from '../../../lib/kafka/connection.js';
+import { NonRetryableEventError } from '../../../lib/kafka-events.errors.js';
+import { KafkaEventsEngine } from '../../../lib/kafka-events.engine.js';
+import { resolveOptions } from '../../../lib/resolve-options.js';
+import { anyEvent, handlerOf } from '../../support/engine.js';
+import type { Link } from '../../simulation/virtual-network.js';
+import { clientIdOf, GROUP, TOPIC } from './brokers.js';
+import { isPoison, type HandlerId, type Ledger, type Run } from './ledger.js';
+import { SESSION_MS, type CrashPoint, type Plan } from './plan.js';
+import type { SharedStore, StoreUser } from './shared-store.js';
+
+const CREATED = anyEvent('order.created', TOPIC);
+const SHIPPED = anyEvent('order.shipped', TOPIC);
+const SILENT = { error: () => 0, warn: () => 0, log: () => 0, debug: () => 0 };
+
+export interface MemberParts {
+  readonly plan: Plan;
+  readonly slot: number;
+  readonly name: string;
+  readonly brokers: readonly string[];
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly store: SharedStore;
+  readonly ledger: Ledger;
+  /** Asked at each point; true ends the process there. */
+  readonly crashesAt: (member: Member, point: CrashPoint) => boolean;
+}
+
+/**
+ * One process of the service: an engine with its own connections, clock and store client. Once it is
+ * dead, none of these does anything any more, and what waits for one of them waits for ever.
+ */
+export class Member implements StoreUser {
+  alive = true;
+  leaving = false;
+  readonly #engine: KafkaEventsEngine;
+  readonly #closing: (() => unknown)[] = [];
+
+  constructor(private readonly parts: MemberParts) {
+    const { plan, slot, brokers } = parts;
+    const settings = resolveOptions(
+      {
+        clientId: clientIdOf(slot),
+        brokers,
+        connectionTimeoutMs: 1_000,
+        requestTimeoutMs: 4_000,
+        topics: 'unchecked',
+        shutdownDrainMs: 3_000,
+        consumer: {
+          groupId: GROUP,
+          sessionTimeoutMs: SESSION_MS,
+          rebalanceTimeoutMs: 12_000,
+          heartbeatIntervalMs: 2_000,
+          maxWaitTimeMs: 500,
+          commitIntervalMs: 300,
+          maxSpan: plan.maxSpan,
+          revokeDrainMs: 2_000,
+        },
+        outage: false,
+        idempotency: { store: parts.store.client(this) },
+        clock: this.#clock(),
+      },
+      {},
+      (connection) => this.#driver(connection),
+    );
+    this.#engine = new KafkaEventsEngine(settings, SILENT);
+  }
+
+  get name(): string {
+    return this.parts.name;
+  }
+  get link(): Link {
+    return this.parts.link;
+  }
+  get state(): string {
+    return JSON.stringify(this.#engine.health.check(), (_, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+  }
+
+  start(): void {
+    this.#engine.consumers.start(this.#handlers()).catch((error: unknown) => {
+      if (this.alive) this.parts.ledger.violated(`${this.name} does not boot: ${String(error)}`);
+    });
+  }
+
+  /** Drains, commits, leaves, and is gone. */
+  async leave(): Promise<void> {
+    this.leaving = true;
+    await this.#engine.consumers.stop();
+    await this.#engine.close();
+    this.kill();
+  }
+
+  /** As `kill -9`: nothing is finished, given back or said. */
+  kill(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.parts.ledger.tell(`${this.name} dies`);
+    this.parts.ledger.died(this.name);
+    this.link.die();
+    for (const close of this.#closing) close();
+    // Else it would try for ever to boot.
+    void this.#engine.consumers.stop();
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.parts.clock.setTimeout(() => {
+        if (this.alive) resolve();
+      }, ms);
+    });
+  }
+
+  /** The process may end here; then the promise is never settled. */
+  reach(point: CrashPoint): Promise<void> {
+    if (!this.alive || this.parts.crashesAt(this, point)) return new Promise(() => undefined);
+    return Promise.resolve();
+  }
+
+  #handlers(): BoundHandler[] {
+    const { concurrency } = this.parts.plan;
+    const retry = { attempts: 4, initialDelayMs: 50, factor: 2, maxDelayMs: 1_000, jitter: 0.5 };
+    const idempotency = { windowMs: 30 * 60_000, scope: 'event' } as const;
+    const settings = { groupId: GROUP, concurrency, retry, idempotency };
+    const handler = (id: HandlerId, contracts: (typeof CREATED)[]) =>
+      handlerOf(id, contracts, (_, context) => this.#handle(id, context), settings);
+    return [handler('reserve', [CREATED, SHIPPED]), handler('audit', [CREATED])];
+  }
+
+  async #handle(handler: HandlerId, context: EventContext): Promise<void> {
+    const { ledger } = this.parts;
+    const record = ledger.recordOf(context.eventId);
+    const run: Run = { handler, record, member: this.name };
+    if (!this.alive) return new Promise(() => undefined);
+    ledger.begin(run, { partition: context.partition, offset: Number(context.offset) });
+    await this.sleep(record.beforeMs);
+    await this.reach('before the effect');
+    this.#failAsPlanned(run);
+    ledger.effect(run);
+    await this.reach('after the effect');
+    await this.sleep(record.afterMs);
+    ledger.end(run);
+  }
+
+  #failAsPlanned(run: Run): void {
+    const { ledger } = this.parts;
+    const { record, handler } = run;
+    const error = isPoison(record, handler)
+      ? record.kind === 'refused'
+        ? new NonRetryableEventError('poison')
+        : new Error('it never works')
+      : record.kind === 'flaky' && ledger.failuresOf(run) < record.failures
+        ? new Error('it did not work')
+        : null;
+    if (error === null) return;
+    ledger.failure(run);
+    ledger.end(run);
+    throw error;
+  }
+
+  /** A clock whose timers die with the process. */
+  #clock(): Clock {
+    const { clock } = this.parts;
+    return {
+      now: () => clock.now(),
+      setTimeout: (fn, ms): TimerHandle =>
+        clock.setTimeout(() => {
+          if (this.alive) fn();
+        }, ms),
+      clearTimeout: (timer) => {
+        clock.clearTimeout(timer);
+      },
+    };
+  }
+
+  /** The real driver; what it opens ends with the process, where its sockets do not matter any more. */
+  #driver(connection: ConnectionSettings): KafkaDriver {
+    const driver = kafkaJsDriver(connection, () => undefined);
+    return {
+      name: driver.name,
+      consumer: (config) => {
+        const consumer = this.#own(driver).consumer(config);
+        this.#closing.push(() => consumer.stop(0));
+        return consumer;
+      },
+      producer: () => {
+        const producer = this.#own(driver).producer();
+        this.#closing.push(() => producer.close());
+        return producer;
+      },
+      admin: () => this.#own(driver).admin(),
+    };
+  }
+
+  #own(driver: KafkaDriver): KafkaDriver {
+    if (!this.alive) throw new Error('the process is gone');
+    return driver;
+  }
+}
