@@ -84,6 +84,8 @@ export type {
   IdempotencyStore,
   Release,
   Renewal,
+  Start,
+  Suspicion,
 } from './idempotency/idempotency-store.js';
 export { MemoryIdempotencyStore } from './idempotency/memory-idempotency-store.js';
 export type { MemoryIdempotencyStoreOptions } from './idempotency/memory-idempotency-store.js';

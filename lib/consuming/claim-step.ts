@@ -36,10 +36,11 @@ export class ClaimStep {
 
   take(course: HandlerCourse): MaybePromise<Claimed> {
     // An overdue handler keeps its claim: nobody may run the event while it may still be at it.
-    if (course.runtime.handler.settings.idempotency === null || course.claim !== null) return 'go';
+    const { idempotency } = course.runtime.handler.settings;
+    if (idempotency === null || course.claim !== null) return 'go';
     const token = (course.askedWith ??= this.claims.newToken());
     try {
-      const result = this.claims.claim(course.key, ORIGINAL_LEVEL, token);
+      const result = this.claims.claim(course.key, ORIGINAL_LEVEL, token, idempotency.windowMs);
       return isPromise(result)
         ? result.then(
             (answer) => this.#answered(course, token, answer),

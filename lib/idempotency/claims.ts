@@ -9,6 +9,8 @@ import type {
   CompletedState,
   IdempotencyStore,
   Release,
+  Start,
+  Suspicion,
 } from './idempotency-store.js';
 
 /** A claim we hold. */
@@ -16,12 +18,16 @@ export class HeldClaim {
   readonly status = 'claimed';
   /** Called when the claim ends; made by the first who waits. */
   waiters: (() => void)[] | null = null;
+  /** Whether the store knows that the handler of this suspect runs. */
+  started = false;
 
   constructor(
     readonly key: string,
     readonly token: string,
     /** That failed before. */
     readonly attempts: number,
+    /** Null where no lease of it ran out, or nobody is to be told. */
+    readonly suspicion: Suspicion | null = null,
   ) {}
 }
 
@@ -35,6 +41,8 @@ export interface ClaimsOptions {
   readonly owner: string;
   readonly clock: Clock;
   readonly onStoreError: (operation: string, error: Error) => void;
+  /** Whether suspects are told from others, where the store can. Default false. */
+  readonly suspects?: boolean;
 }
 
 /**
@@ -49,6 +57,7 @@ export class Claims {
   readonly #claim: (request: ClaimRequest) => MaybePromise<ClaimAnswer | undefined>;
   readonly #complete: (completion: Completion) => MaybePromise<boolean | undefined>;
   readonly #release: (release: Release) => MaybePromise<unknown>;
+  readonly #start: ((start: Start) => MaybePromise<boolean | undefined>) | null;
   #tokens = 0;
   #renewal: TimerHandle | null = null;
 
@@ -56,6 +65,7 @@ export class Claims {
     private readonly store: IdempotencyStore,
     private readonly options: ClaimsOptions,
   ) {
+    this.#start = options.suspects === true ? startOf(store) : null;
     if (store.inProcess) {
       this.#claim = (request) => first(store.claim([request]));
       this.#complete = (completion) => first(store.complete([completion]));
@@ -78,12 +88,20 @@ export class Claims {
     return `${this.options.owner}:${String(this.#tokens++)}`;
   }
 
-  claim(key: string, level: number, token: string): MaybePromise<ClaimResult> {
+  /** @param retentionMs how long attempts and suspicion outlive a lease that runs out. */
+  claim(key: string, level: number, token: string, retentionMs: number): MaybePromise<ClaimResult> {
     const { leaseMs } = this.options;
-    const answer = this.#claim({ key, token, leaseMs, level });
+    const answer = this.#claim({ key, token, leaseMs, level, retentionMs });
     return isPromise(answer)
       ? answer.then((settled) => this.#answered(key, token, settled))
       : this.#answered(key, token, answer);
+  }
+
+  /** Has the store know that a suspect's handler is about to run; false when the claim is not ours any more. */
+  async start(claim: HeldClaim, alone: boolean): Promise<boolean> {
+    const { key, token } = claim;
+    claim.started = (await this.#start?.({ key, token, alone })) === true;
+    return claim.started;
   }
 
   /** Ends a claim; false when somebody else had taken it over: then their outcome counts. */
@@ -152,7 +170,8 @@ export class Claims {
     if (answer === undefined)
       throw new Error(`the store "${this.store.name}" left a claim unanswered`);
     if (answer.status !== 'claimed') return answer;
-    const claim = new HeldClaim(key, token, answer.attempts);
+    const suspicion = this.#start === null ? null : (answer.suspicion ?? null);
+    const claim = new HeldClaim(key, token, answer.attempts, suspicion);
     this.#held.set(key, claim);
     this.#renewal ??= this.options.clock.setTimeout(() => {
       void this.#renew();
@@ -188,6 +207,13 @@ export class Claims {
             void this.#renew();
           }, leaseMs / 3);
   }
+}
+
+function startOf(store: IdempotencyStore): ((start: Start) => Promise<boolean | undefined>) | null {
+  if (store.start === undefined) return null;
+  const start = store.start.bind(store);
+  const starts = new CallCoalescer((batch: readonly Start[]) => start(batch));
+  return (one) => starts.call(one);
 }
 
 function first<T>(answers: MaybePromise<readonly T[]>): MaybePromise<T | undefined> {

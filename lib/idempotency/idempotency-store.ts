@@ -9,7 +9,10 @@ import type { MaybePromise } from '../contracts/maybe-promise.js';
  *     claimed ──complete──▶ done | parked(level) | dead(replay)      kept for `retentionMs`
  *     claimed ──release──▶ free(attempts)                            kept for `retentionMs`
  *     claimed ──lease runs out──▶ free(attempts), for whoever claims next
+ *                                                                    kept for the claim's `retentionMs`
  *     parked(level), dead(replay) ──claim with a higher level──▶ claimed
+ *
+ * A store that outlives the process also keeps suspicions, if it can: see `start`.
  *
  * Duties of the engine: tokens are unique; a key claimed is completed or released, or left to its
  * lease. Duties of a store: each call is atomic per key; the lease clock is the store's own; what a
@@ -51,6 +54,16 @@ export interface IdempotencyStore {
    */
   renew(renewals: readonly Renewal[]): MaybePromise<readonly boolean[]>;
   /**
+   * Only of stores that outlive the process: notes that the handlers of these claims are about to run;
+   * false for claims that are not ours any more.
+   *
+   * Whoever takes over a claim whose lease ran out is answered with a {@link Suspicion}, since a process
+   * may have died of it; a claim that was noted here counts as a crash. The suspicion lasts as the
+   * attempts do, and until the entry is completed, or released by a holder who had noted it: its
+   * handler came back.
+   */
+  start?(starts: readonly Start[]): MaybePromise<readonly boolean[]>;
+  /**
    * Only of stores that may run out of room: `listener` is called with the number of marks that were
    * forgotten before their retention ended. It does not throw.
    */
@@ -69,11 +82,21 @@ export interface ClaimRequest {
    * parked or dead entry reopens only for a higher level than it was closed with.
    */
   readonly level: number;
+  /** How long the entry outlives the lease, with its attempts and its suspicion; at least a lease. */
+  readonly retentionMs: number;
+}
+
+/** What is known of earlier runs whose lease ran out: as a process that dies leaves them. */
+export interface Suspicion {
+  /** Runs that had started. */
+  readonly crashes: number;
+  /** Of those, the runs that had their process for themselves. */
+  readonly crashesAlone: number;
 }
 
 export type ClaimAnswer =
-  /** Ours now; `attempts` failed before. */
-  | { readonly status: 'claimed'; readonly attempts: number }
+  /** Ours now; `attempts` failed before. Without `suspicion` no lease of it has run out. */
+  | { readonly status: 'claimed'; readonly attempts: number; readonly suspicion?: Suspicion }
   | { readonly status: 'done' | 'parked' | 'dead' }
   /** Somebody else runs it; their lease ends in `leaseMs` unless renewed. */
   | { readonly status: 'in-progress'; readonly leaseMs: number };
@@ -102,4 +125,11 @@ export interface Renewal {
   readonly key: string;
   readonly token: string;
   readonly leaseMs: number;
+}
+
+export interface Start {
+  readonly key: string;
+  readonly token: string;
+  /** Whether nothing else runs in the process meanwhile. */
+  readonly alone: boolean;
 }

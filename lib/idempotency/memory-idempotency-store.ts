@@ -116,14 +116,16 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     });
   }
 
-  #claimOne({ key, token, leaseMs, level }: ClaimRequest, now: number): ClaimAnswer {
+  #claimOne(request: ClaimRequest, now: number): ClaimAnswer {
+    const { key, token, leaseMs, level, retentionMs } = request;
     const known = this.#find(key, now);
     if (known !== undefined) {
       const refusal = refuse(known, token, level, now);
       if (refusal !== null) return refusal;
     }
     const entry = known ?? this.#create(key);
-    if (isClosed(entry.state)) entry.attempts = entry.lapseMs = 0;
+    if (isClosed(entry.state)) entry.attempts = 0;
+    entry.lapseMs = retentionMs;
     entry.state = 'claimed';
     entry.token = token;
     this.#lease(entry, now, leaseMs);

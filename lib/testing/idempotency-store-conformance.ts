@@ -5,6 +5,7 @@ import type {
   ClaimAnswer,
   CompletedState,
   IdempotencyStore,
+  Suspicion,
 } from '../idempotency/idempotency-store.js';
 import type { ConformanceCase } from './conformance-case.js';
 
@@ -42,12 +43,16 @@ const LONG_MS = 600_000;
  * What every {@link IdempotencyStore} must do, as cases for any test runner.
  *
  * A store that passes keeps the promises the engine builds on: one holder at a time, completions
- * fenced by token, attempts that survive, marks that last exactly as long as asked.
+ * fenced by token, attempts that survive, marks that last exactly as long as asked. What is optional
+ * in the port is tried where the store has it.
  */
 export function idempotencyStoreConformance(
   options: IdempotencyStoreConformanceOptions,
 ): readonly ConformanceCase[] {
-  return Object.entries(CASES).map(([name, body]) => ({
+  const suspecting = Object.entries(SUSPECT_CASES).map(
+    ([name, body]) => [name, whereSuspected(body)] as const,
+  );
+  return [...Object.entries(CASES), ...suspecting].map(([name, body]) => ({
     name,
     run: async () => {
       const onTrial = await options.create();
@@ -93,8 +98,11 @@ class Trial {
     await this.onTrial.advance(this.shortMs / 2);
   }
 
-  async claim(token: string, { key = this.key(), level = 0, leaseMs = LONG_MS } = {}) {
-    const answers = await this.store.claim([{ key, token, leaseMs, level }]);
+  async claim(
+    token: string,
+    { key = this.key(), level = 0, leaseMs = LONG_MS, retentionMs = LONG_MS } = {},
+  ) {
+    const answers = await this.store.claim([{ key, token, leaseMs, level, retentionMs }]);
     return only(answers);
   }
 
@@ -114,9 +122,22 @@ class Trial {
     return only(await this.store.renew([{ key: this.key(), token, leaseMs }]));
   }
 
+  /** Says that the claim's handler is about to run. */
+  async start(token: string, { alone = false } = {}): Promise<boolean> {
+    return only((await this.store.start?.([{ key: this.key(), token, alone }])) ?? []);
+  }
+
+  /** Claims the key for a moment that passes, after the handler has started where that is said. */
+  async lapse(token: string, run: 'not started' | 'together' | 'alone'): Promise<ClaimAnswer> {
+    const answer = await this.claim(token, { leaseMs: this.shortMs });
+    if (run !== 'not started') equal(await this.start(token, { alone: run === 'alone' }), true);
+    await this.runOut();
+    return answer;
+  }
+
   /** All claimers claim the key at once; one answer each. */
   race(): Promise<readonly ClaimAnswer[]> {
-    const request = { key: this.key(), leaseMs: LONG_MS, level: 0 };
+    const request = { key: this.key(), leaseMs: LONG_MS, level: 0, retentionMs: LONG_MS };
     const claimers = Array.from({ length: this.#claimers }, (_, i) => i);
     return Promise.all(
       claimers.map(async (i) =>
@@ -137,7 +158,9 @@ class Trial {
   }
 }
 
-const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
+type Cases = Readonly<Record<string, (trial: Trial) => Promise<void>>>;
+
+const CASES: Cases = {
   'grants an unknown key, without attempts': async (t) => {
     deepEqual(await t.claim('a'), claimed(0));
   },
@@ -216,7 +239,7 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
     await t.claim('a', { leaseMs: t.shortMs });
     inProgress(await t.claim('b'), t.shortMs);
     await t.runOut();
-    deepEqual(await t.claim('b'), claimed(0));
+    deepEqual(await t.claim('b'), takenOver(t, 0));
     inProgress(await t.claim('a'), LONG_MS);
   },
 
@@ -225,7 +248,15 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
     await t.release('a', 4);
     await t.claim('b', { leaseMs: t.shortMs });
     await t.runOut();
-    deepEqual(await t.claim('c'), claimed(4));
+    deepEqual(await t.claim('c'), takenOver(t, 4));
+  },
+
+  'forgets attempts when the claim that ran out is forgotten': async (t) => {
+    await t.claim('a');
+    await t.release('a', 4);
+    await t.claim('b', { leaseMs: t.shortMs / 4, retentionMs: t.shortMs / 2 });
+    await t.runOut();
+    deepEqual(await t.claim('c'), claimed(0));
   },
 
   'renews the lease of its holder': async (t) => {
@@ -302,7 +333,7 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
   },
 
   'answers a key asked for twice in one call as by two calls': async (t) => {
-    const request = { key: t.key(), leaseMs: LONG_MS, level: 0 };
+    const request = { key: t.key(), leaseMs: LONG_MS, level: 0, retentionMs: LONG_MS };
     const [first, second] = await t.store.claim([
       { ...request, token: 'a' },
       { ...request, token: 'b' },
@@ -325,7 +356,10 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
     await t.claim('x', { key: t.key('held') });
     const names = ['free', 'held', 'dead', 'done', 'held', 'free too'];
     const answers = await t.store.claim(
-      names.map((name) => ({ key: t.key(name), token: `a ${name}`, leaseMs: LONG_MS, level: 0 })),
+      names.map((name) => ({
+        ...{ key: t.key(name), token: `a ${name}` },
+        ...{ leaseMs: LONG_MS, level: 0, retentionMs: LONG_MS },
+      })),
     );
     deepEqual(
       answers.map(({ status }) => status),
@@ -351,6 +385,7 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
       token: `a${String(i)}`,
       leaseMs: LONG_MS,
       level: 0,
+      retentionMs: LONG_MS,
     }));
     deepEqual(
       await t.store.claim(claims),
@@ -429,8 +464,120 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
   },
 };
 
-function claimed(attempts: number): ClaimAnswer {
-  return { status: 'claimed', attempts };
+/** What a store with `start` must do. */
+const SUSPECT_CASES: Cases = {
+  'suspects a key whose lease ran out, and no other': async (t) => {
+    deepEqual(await t.claim('a'), claimed(0));
+    await t.release('a', 0);
+    deepEqual(await t.lapse('b', 'not started'), claimed(0));
+    deepEqual(await t.claim('c'), claimed(0, { crashes: 0, crashesAlone: 0 }));
+  },
+
+  'counts the runs that had started when their lease ran out, and those alone': async (t) => {
+    await t.lapse('a', 'together');
+    deepEqual(await t.lapse('b', 'not started'), claimed(0, { crashes: 1, crashesAlone: 0 }));
+    deepEqual(await t.lapse('c', 'alone'), claimed(0, { crashes: 1, crashesAlone: 0 }));
+    deepEqual(await t.lapse('d', 'alone'), claimed(0, { crashes: 2, crashesAlone: 1 }));
+    deepEqual(await t.claim('e'), claimed(0, { crashes: 3, crashesAlone: 2 }));
+  },
+
+  'counts a run once, however often it was noted, and as it was noted last': async (t) => {
+    await t.claim('a', { leaseMs: t.shortMs });
+    await t.start('a', { alone: true });
+    await t.start('a');
+    await t.claim('a', { leaseMs: t.shortMs });
+    await t.runOut();
+    deepEqual(await t.claim('b'), claimed(0, { crashes: 1, crashesAlone: 0 }));
+  },
+
+  'notes no start of a claim that is absent, free, finished or held by somebody else': async (
+    t,
+  ) => {
+    equal(await t.start('a'), false);
+    await t.claim('a');
+    equal(await t.start('b'), false);
+    await t.release('a', 1);
+    equal(await t.start('a'), false);
+    await t.claim('b');
+    await t.complete('b');
+    equal(await t.start('b'), false);
+    deepEqual(await t.claim('c'), { status: 'done' });
+  },
+
+  'leaves the lease as it was when a start is noted': async (t) => {
+    await t.claim('a', { leaseMs: t.shortMs });
+    await t.passHalf();
+    await t.start('a');
+    inProgress(await t.claim('b'), t.shortMs);
+    await t.runOut();
+    deepEqual(await t.claim('b'), claimed(0, { crashes: 1, crashesAlone: 0 }));
+  },
+
+  'suspects no more what a handler came back from': async (t) => {
+    await t.lapse('a', 'together');
+    deepEqual(await t.claim('b'), claimed(0, { crashes: 1, crashesAlone: 0 }));
+    await t.start('b');
+    await t.release('b', 1);
+    deepEqual(await t.claim('c'), claimed(1));
+    await t.release('c', 1);
+    await t.lapse('d', 'together');
+    await t.claim('e');
+    await t.complete('e', 'parked', { level: 1 });
+    deepEqual(await t.claim('f', { level: 2 }), claimed(0));
+  },
+
+  'suspects on what was given back before its handler ran': async (t) => {
+    await t.lapse('a', 'alone');
+    await t.claim('b');
+    await t.release('b', 2);
+    deepEqual(await t.claim('c'), claimed(2, { crashes: 1, crashesAlone: 1 }));
+  },
+
+  'keeps suspicions for the retention of the claim, renewals and starts included': async (t) => {
+    const leaseMs = t.shortMs / 4;
+    await t.claim('a', { leaseMs, retentionMs: 3 * t.shortMs });
+    await t.start('a');
+    await t.renew('a', leaseMs);
+    await t.runOut();
+    deepEqual(
+      await t.claim('b', { leaseMs, retentionMs: t.shortMs / 2 }),
+      claimed(0, { crashes: 1, crashesAlone: 0 }),
+    );
+    await t.start('b');
+    await t.runOut();
+    deepEqual(await t.claim('c'), claimed(0));
+  },
+
+  'answers starts in the order of the requests': async (t) => {
+    deepEqual(await t.store.start?.([]), []);
+    const keys = Array.from({ length: t.batchSize }, (_, i) => t.key(String(i)));
+    const request = { leaseMs: LONG_MS, level: 0, retentionMs: LONG_MS };
+    await t.store.claim(
+      keys.map((key, i) => ({ ...request, key, token: i % 3 === 0 ? 'ours' : 'theirs' })),
+    );
+    deepEqual(
+      await t.store.start?.(keys.map((key) => ({ key, token: 'ours', alone: false }))),
+      keys.map((_, i) => i % 3 === 0),
+    );
+  },
+};
+
+/** A store without `start` knows no suspects: whatever happens to a lease. */
+function whereSuspected(body: (trial: Trial) => Promise<void>): (trial: Trial) => Promise<void> {
+  return async (t) => {
+    if (t.store.start !== undefined) return body(t);
+    await t.lapse('a', 'not started');
+    deepEqual(await t.claim('b'), claimed(0));
+  };
+}
+
+/** What a claim is answered with whose lease ran out. */
+function takenOver({ store }: Trial, attempts: number): ClaimAnswer {
+  return claimed(attempts, store.start && { crashes: 0, crashesAlone: 0 });
+}
+
+function claimed(attempts: number, suspicion?: Suspicion): ClaimAnswer {
+  return { status: 'claimed', attempts, ...(suspicion && { suspicion }) };
 }
 
 function inProgress(answer: ClaimAnswer | undefined, atMostMs: number): void {

@@ -8,10 +8,11 @@ import type {
   IdempotencyStore,
   Release,
   Renewal,
+  Start,
 } from '../idempotency-store.js';
 import { groupKeys } from './key-groups.js';
 import { RedisConnection } from './redis-connection.js';
-import { CLAIM, COMPLETE, RELEASE, RENEW, type RedisScript } from './redis-scripts.js';
+import { CLAIM, COMPLETE, RELEASE, RENEW, START, type RedisScript } from './redis-scripts.js';
 
 export interface RedisIdempotencyStoreOptions {
   /**
@@ -80,11 +81,10 @@ export class RedisIdempotencyStore implements IdempotencyStore {
   }
 
   async claim(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]> {
-    const replies = await this.#run(CLAIM, requests, 2, ({ token, leaseMs, level }) => [
-      token,
-      leaseMs,
-      level,
-    ]);
+    const replies = await this.#run(CLAIM, requests, 4, (request) => {
+      const { token, leaseMs, level, retentionMs } = request;
+      return [token, leaseMs, level, retentionMs];
+    });
     return replies.map(claimAnswer);
   }
 
@@ -106,6 +106,11 @@ export class RedisIdempotencyStore implements IdempotencyStore {
 
   async renew(renewals: readonly Renewal[]): Promise<readonly boolean[]> {
     const replies = await this.#run(RENEW, renewals, 1, ({ token, leaseMs }) => [token, leaseMs]);
+    return replies.map(([ours]) => ours === 1);
+  }
+
+  async start(starts: readonly Start[]): Promise<readonly boolean[]> {
+    const replies = await this.#run(START, starts, 1, ({ token, alone }) => [token, alone ? 2 : 1]);
     return replies.map(([ours]) => ours === 1);
   }
 
@@ -136,9 +141,17 @@ export class RedisIdempotencyStore implements IdempotencyStore {
 
 const CLOSED = ['done', 'parked', 'dead'] as const;
 
-function claimAnswer([code = 0, figure = 0]: readonly number[]): ClaimAnswer {
-  if (code === 0) return { status: 'claimed', attempts: figure };
-  const status = CLOSED[code - 2];
+function claimAnswer([
+  code,
+  figure = 0,
+  crashes = -1,
+  crashesAlone = -1,
+]: readonly number[]): ClaimAnswer {
+  if (code === 0) {
+    const claimed = { status: 'claimed', attempts: figure } as const;
+    return crashes < 0 ? claimed : { ...claimed, suspicion: { crashes, crashesAlone } };
+  }
+  const status = CLOSED[(code ?? 0) - 2];
   return status === undefined ? { status: 'in-progress', leaseMs: figure } : { status };
 }
 

@@ -11,6 +11,9 @@ export interface RedisScript {
  *
  *     <claimed|free|done|parked|dead> <attempts> <level> <leaseUntil> <lapseMs> <token>
  *
+ * A suspect's state is followed by `:<crashes>/<crashesAlone>/<run>`, where `run` is 0 until its handler
+ * is about to run, then 1, or 2 where that has its process for itself.
+ *
  * `leaseUntil` is in milliseconds since the Unix epoch by the clock of Redis, the only one that counts;
  * `lapseMs` is how long a claim outlives its lease, so that its attempts do. What is due goes by the
  * key's own expiry.
@@ -22,24 +25,40 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function read(key)
   local text = redis.call('GET', key)
   if not text then return nil end
-  local state, attempts, level, leaseUntil, lapseMs, token =
-    string.match(text, '^(%a+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  local state, suspicion, attempts, level, leaseUntil, lapseMs, token =
+    string.match(text, '^(%a+)(%S*) (%d+) (%d+) (%d+) (%d+) (.*)$')
   if not state then error('this key holds something that is no claim: ' .. key) end
+  local crashes, alone, run = string.match(suspicion, '^:(%d+)/(%d+)/(%d)$')
   return {
+    suspect = crashes and {
+      crashes = tonumber(crashes), alone = tonumber(alone), run = tonumber(run),
+    },
     state = state, attempts = tonumber(attempts), level = tonumber(level),
     leaseUntil = tonumber(leaseUntil), lapseMs = tonumber(lapseMs), token = token,
   }
 end
 
-local function write(key, entry, ttlMs)
+local function write(key, entry, ...)
+  local state, suspect = entry.state, entry.suspect
+  if suspect then
+    state = string.format('%s:%d/%d/%d', state, suspect.crashes, suspect.alone, suspect.run)
+  end
   local text = string.format('%s %d %d %d %d %s',
-    entry.state, entry.attempts, entry.level, entry.leaseUntil, entry.lapseMs, entry.token)
-  redis.call('SET', key, text, 'PX', ttlMs)
+    state, entry.attempts, entry.level, entry.leaseUntil, entry.lapseMs, entry.token)
+  redis.call('SET', key, text, ...)
 end
 
 local function lease(key, entry, leaseMs)
   entry.leaseUntil = now + leaseMs
-  write(key, entry, leaseMs + math.max(leaseMs, entry.lapseMs))
+  write(key, entry, 'PX', leaseMs + math.max(leaseMs, entry.lapseMs))
+end
+
+local function suspected(before)
+  local suspect = before or { crashes = 0, alone = 0, run = 0 }
+  if suspect.run > 0 then suspect.crashes = suspect.crashes + 1 end
+  if suspect.run > 1 then suspect.alone = suspect.alone + 1 end
+  suspect.run = 0
+  return suspect
 end
 
 local function heldBy(entry, token)
@@ -48,25 +67,33 @@ end
 `;
 
 /**
- * Arguments per key: token, leaseMs, level. Answers per key two numbers: 0 and the failed attempts; 1
- * and the rest of another's lease; 2, 3 or 4 (done, parked, dead) and 0.
+ * Arguments per key: token, leaseMs, level, retentionMs. Answers per key four numbers: 0, the failed
+ * attempts, and of a suspect its crashes and those alone, else -1 twice; 1 and the rest of another's
+ * lease; 2, 3 or 4 (done, parked, dead) and 0.
  */
 export const CLAIM = script(`
 local CLOSED = { done = 2, parked = 3, dead = 4 }
 local answers = {}
+local function answer(code, figure, crashes, alone)
+  local n = #answers
+  answers[n + 1], answers[n + 2], answers[n + 3], answers[n + 4] = code, figure, crashes, alone
+end
 for i, key in ipairs(KEYS) do
-  local token, leaseMs, level = ARGV[3 * i - 2], tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
-  local entry = read(key) or { attempts = 0, level = 0, lapseMs = 0 }
-  local closed = CLOSED[entry.state]
+  local token, leaseMs = ARGV[4 * i - 3], tonumber(ARGV[4 * i - 2])
+  local level, retentionMs = tonumber(ARGV[4 * i - 1]), tonumber(ARGV[4 * i])
+  local entry = read(key) or { attempts = 0, level = 0 }
+  local closed, taken = CLOSED[entry.state], entry.state == 'claimed' and entry.token ~= token
   if closed and (entry.state == 'done' or level <= entry.level) then
-    answers[2 * i - 1], answers[2 * i] = closed, 0
-  elseif entry.state == 'claimed' and entry.token ~= token and entry.leaseUntil > now then
-    answers[2 * i - 1], answers[2 * i] = 1, entry.leaseUntil - now
+    answer(closed, 0, -1, -1)
+  elseif taken and entry.leaseUntil > now then
+    answer(1, entry.leaseUntil - now, -1, -1)
   else
-    if closed then entry.attempts, entry.lapseMs = 0, 0 end
-    entry.state, entry.token = 'claimed', token
+    if closed then entry.attempts, entry.suspect = 0, nil end
+    if taken then entry.suspect = suspected(entry.suspect) end
+    entry.state, entry.token, entry.lapseMs = 'claimed', token, retentionMs
     lease(key, entry, leaseMs)
-    answers[2 * i - 1], answers[2 * i] = 0, entry.attempts
+    local suspect = entry.suspect or { crashes = -1, alone = -1 }
+    answer(0, entry.attempts, suspect.crashes, suspect.alone)
   end
 end
 return answers
@@ -85,7 +112,7 @@ for i, key in ipairs(KEYS) do
       state = state, attempts = 0, level = tonumber(ARGV[4 * i - 1]),
       leaseUntil = 0, lapseMs = 0, token = token,
     }
-    write(key, mark, ARGV[4 * i])
+    write(key, mark, 'PX', ARGV[4 * i])
     answers[i] = 1
   end
 end
@@ -99,8 +126,9 @@ for i, key in ipairs(KEYS) do
   local token, retentionMs = ARGV[3 * i - 2], tonumber(ARGV[3 * i])
   local entry = read(key)
   if heldBy(entry, token) then
+    if entry.suspect and entry.suspect.run > 0 then entry.suspect = nil end
     entry.state, entry.attempts, entry.lapseMs = 'free', tonumber(ARGV[3 * i - 1]), retentionMs
-    write(key, entry, retentionMs)
+    write(key, entry, 'PX', retentionMs)
     answers[i] = 1
   else
     answers[i] = 0
@@ -116,6 +144,23 @@ for i, key in ipairs(KEYS) do
   local entry = read(key)
   if heldBy(entry, ARGV[2 * i - 1]) then
     lease(key, entry, tonumber(ARGV[2 * i]))
+    answers[i] = 1
+  else
+    answers[i] = 0
+  end
+end
+return answers
+`);
+
+/** Arguments per key: token, 1 for a handler that runs together with others or 2. Answers 1 per claim that is ours. */
+export const START = script(`
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local entry = read(key)
+  if heldBy(entry, ARGV[2 * i - 1]) then
+    entry.suspect = entry.suspect or { crashes = 0, alone = 0 }
+    entry.suspect.run = tonumber(ARGV[2 * i])
+    write(key, entry, 'KEEPTTL')
     answers[i] = 1
   else
     answers[i] = 0

@@ -167,10 +167,11 @@ export class PlainCourse {
   }
 
   async #ask(): Promise<ClaimResult | { readonly status: 'away'; readonly error: Error }> {
-    const { claims, signals } = this.around;
+    const { claims, signals, settings } = this.around;
+    const { windowMs } = settings.idempotency;
     const { groupId } = this.ref;
     try {
-      return await claims.claim(this.key ?? '', ORIGINAL_LEVEL, claims.newToken());
+      return await claims.claim(this.key ?? '', ORIGINAL_LEVEL, claims.newToken(), windowMs);
     } catch (thrown) {
       const error = toError(thrown);
       signals.emit('storeFailed', { groupId, operation: 'claim', error });

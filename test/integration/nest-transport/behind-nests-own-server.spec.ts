@@ -217,7 +217,9 @@ describeEachKafka('behind Nest’s own ServerKafka', (brokers) => {
     const place = await plainPlace(brokers);
     const store = new MemoryIdempotencyStore();
     const key = [`${place.groupId}-server`, 'Orders.created', '', place.topic, '', '', 'e-1'];
-    store.claim([{ key: key.join('\u0000'), token: 'elsewhere', leaseMs: 600, level: 0 }]);
+    store.claim([
+      { key: key.join('\u0000'), token: 'elsewhere', leaseMs: 600, level: 0, retentionMs: 60_000 },
+    ]);
     const seen: string[] = [];
     const waits: unknown[] = [];
     const observer: KafkaEventsObserver = { onLeaseWait: (signal) => waits.push(signal) };

@@ -251,7 +251,15 @@ describeEachKafka('behind Nest’s own ServerKafka, among what applications do',
     const place = await plainPlace(brokers);
     const store = new MemoryIdempotencyStore();
     const key = [`${place.groupId}-server`, 'Orders.created', '', place.topic, '', '', 'e-1'];
-    store.claim([{ key: key.join('\u0000'), token: 'elsewhere', leaseMs: 5_000, level: 0 }]);
+    store.claim([
+      {
+        key: key.join('\u0000'),
+        token: 'elsewhere',
+        leaseMs: 5_000,
+        level: 0,
+        retentionMs: 60_000,
+      },
+    ]);
     const seen: string[] = [];
     const swallowed: unknown[] = [];
     @Catch()

@@ -90,7 +90,9 @@ describe('claims whose answer was lost', () => {
     engine.kafka.evict([]);
     await settle();
 
-    const [answer] = await store.claim([{ key: KEY, token: 'other', leaseMs: 30_000, level: 0 }]);
+    const [answer] = await store.claim([
+      { key: KEY, token: 'other', leaseMs: 30_000, level: 0, retentionMs: 60_000 },
+    ]);
     expect(answer).toMatchObject({ status: 'claimed' });
   });
 });
@@ -139,7 +141,9 @@ describe('claims that could not be completed', () => {
     let status = '';
     for (let i = 0; i < 60 && status !== 'claimed'; i++) {
       await clock.advanceAsync(10_000);
-      const [answer] = await store.claim([{ key, token: 'other', leaseMs: 30_000, level: 0 }]);
+      const [answer] = await store.claim([
+        { key, token: 'other', leaseMs: 30_000, level: 0, retentionMs: 60_000 },
+      ]);
       status = answer?.status ?? '';
     }
     expect(status).toBe('claimed');

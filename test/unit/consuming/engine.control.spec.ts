@@ -422,7 +422,8 @@ describe('a handler with a rate', () => {
     );
     const claimElsewhere = () => {
       const key = ['group', 'h', 'order.created.v1', 'orders', '', '', 'orders-1'].join('\u0000');
-      return store.claim([{ key, token: 'other', leaseMs: 1, level: 0 }])[0]?.status;
+      return store.claim([{ key, token: 'other', leaseMs: 1, level: 0, retentionMs: 60_000 }])[0]
+        ?.status;
     };
     kafka.fetch(partition);
     await settle();

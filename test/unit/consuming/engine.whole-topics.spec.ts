@@ -334,5 +334,6 @@ function heldElsewhere(
   leaseMs: number,
 ): string | undefined {
   const key = ['group', 'all', 'order.created.v1', 'orders', '', '', eventId].join('\u0000');
-  return store.claim([{ key, token: 'another process', leaseMs, level: 0 }])[0]?.status;
+  const request = { key, token: 'another process', leaseMs, level: 0, retentionMs: 60_000 };
+  return store.claim([request])[0]?.status;
 }

@@ -12,7 +12,7 @@ function setUp(maxEntries: number) {
   const store = new MemoryIdempotencyStore({ maxEntries, clock });
   store.onEvict(onEvict);
   const claim = (key: string, token = `token ${key}`) =>
-    store.claim([{ key, token, leaseMs: LEASE_MS, level: 0 }])[0];
+    store.claim([{ key, token, leaseMs: LEASE_MS, level: 0, retentionMs: WINDOW_MS }])[0];
   const finish = (key: string, retentionMs = WINDOW_MS) => {
     claim(key);
     store.complete([{ key, token: `token ${key}`, state: 'done', level: 0, retentionMs }]);
@@ -48,7 +48,15 @@ describe('MemoryIdempotencyStore', () => {
   it('reports once for a call that evicts many', () => {
     const { store, onEvict, finish } = setUp(3);
     for (const key of ['a', 'b', 'c']) finish(key);
-    store.claim(['d', 'e'].map((key) => ({ key, token: key, leaseMs: LEASE_MS, level: 0 })));
+    store.claim(
+      ['d', 'e'].map((key) => ({
+        key,
+        token: key,
+        leaseMs: LEASE_MS,
+        level: 0,
+        retentionMs: WINDOW_MS,
+      })),
+    );
     expect(onEvict.mock.calls).toEqual([[2]]);
     expect(store.size).toBe(3);
   });
@@ -84,13 +92,14 @@ describe('MemoryIdempotencyStore', () => {
         token: 't',
         leaseMs: LEASE_MS,
         level: 0,
+        retentionMs: WINDOW_MS,
       })),
     );
     expect(store.size).toBe(20);
     expect(onEvict).not.toHaveBeenCalled();
   });
 
-  it('keeps the attempts of an abandoned claim for the retention they were released with', () => {
+  it('keeps the attempts of an abandoned claim for its retention', () => {
     const { clock, claim, release } = setUp(10);
     claim('a');
     release('a', 3);
@@ -107,7 +116,7 @@ describe('MemoryIdempotencyStore', () => {
     release('a', 3);
     const mark = { key: 'a', token: 'b', level: 0, retentionMs: WINDOW_MS };
     store.complete([{ ...mark, state: 'parked' }]);
-    store.claim([{ key: 'a', token: 'c', leaseMs: LEASE_MS, level: 1 }]);
+    store.claim([{ key: 'a', token: 'c', leaseMs: LEASE_MS, level: 1, retentionMs: 1 }]);
     clock.advance(2 * LEASE_MS);
     claim('b');
     expect(store.size).toBe(1);
@@ -125,10 +134,10 @@ describe('MemoryIdempotencyStore', () => {
     expect(store.size).toBe(21);
   });
 
-  it('forgets abandoned claims one lease after they ran out', () => {
+  it('forgets abandoned claims when their retention is over', () => {
     const { clock, store, claim } = setUp(1000);
     claim('abandoned');
-    clock.advance(2 * LEASE_MS - 1);
+    clock.advance(LEASE_MS + WINDOW_MS - 1);
     claim('x');
     expect(store.size).toBe(2);
     clock.advance(1);

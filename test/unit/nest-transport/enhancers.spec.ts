@@ -72,7 +72,9 @@ describe('IdempotencyInterceptor behind KafkaEventsServer', () => {
     const key = ['test', 'Orders.created', 'order.created.v1', 'orders', '', '', 'e-1'].join(
       '\u0000',
     );
-    const [claim] = store.claim([{ key, token: 'earlier', leaseMs: 60_000, level: 0 }]);
+    const [claim] = store.claim([
+      { key, token: 'earlier', leaseMs: 60_000, level: 0, retentionMs: 60_000 },
+    ]);
     expect(claim?.status).toBe('claimed');
     store.complete([{ key, token: 'earlier', state: 'done', level: 0, retentionMs: 60_000 }]);
     const seen: string[] = [];

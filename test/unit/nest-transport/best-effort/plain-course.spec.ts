@@ -67,7 +67,7 @@ function courseWith({
 
 it('hands kafkajs the refused heartbeat as it is, and judges nobody for it', async () => {
   const store = new MemoryIdempotencyStore();
-  store.claim([{ key: 'key', token: 'elsewhere', leaseMs: 60_000, level: 0 }]);
+  store.claim([{ key: 'key', token: 'elsewhere', leaseMs: 60_000, level: 0, retentionMs: 60_000 }]);
   const rebalancing = new Error('the group is rebalancing');
   const { course, deadLetters } = courseWith({
     heartbeat: () => Promise.reject(rebalancing),
@@ -100,7 +100,9 @@ it('tells kafkajs, whose log it ends in, no secret of what the handler threw', a
 it('ends a handler that was left only when it has ended, or its lease is over', async () => {
   const store = new MemoryIdempotencyStore();
   const { course } = courseWith({ store });
-  const held = () => store.claim([{ key: 'key', token: 'other', leaseMs: 1, level: 0 }])[0]?.status;
+  const held = () =>
+    store.claim([{ key: 'key', token: 'other', leaseMs: 1, level: 0, retentionMs: 60_000 }])[0]
+      ?.status;
   const answers = new Subject<unknown>();
   const listening = course.attempt({ handle: () => answers }).subscribe();
   await eventually(() => answers.observed);
