@@ -67,6 +67,7 @@ export type {
   RetryOptions,
   RetrySchedule,
 } from './failure/retry-policy.js';
+export type { CrashLoopOptions } from './failure/crash-loop.js';
 export type { DeadLetterReason } from './failure/dead-letter-reason.js';
 
 // `@EventPattern` controllers.

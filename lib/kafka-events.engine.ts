@@ -33,7 +33,7 @@ export class KafkaEventsEngine {
   readonly control: ConsumerControl;
   readonly scaler: PartitionScaler;
   /** What others that handle records share with the consumers. */
-  readonly surroundings: Omit<GroupSurroundings, 'budget'>;
+  readonly surroundings: Omit<GroupSurroundings, 'budget' | 'quarantine'>;
   private readonly deadLetters: RecordSender;
 
   constructor(
@@ -107,6 +107,7 @@ export class KafkaEventsEngine {
         const { bufferedEvents, bufferedBytes, lastError } = publisher.stats();
         return { bufferedEvents, bufferedBytes, lastError: redacted(lastError) };
       },
+      suspect: () => consumers.suspect,
       bufferedBytes: () => consumers.bufferedBytes,
       counts: () => signals.counts,
       startProblem: () => redacted(consumers.problem),

@@ -18,6 +18,7 @@ export type KafkaEventsErrorCode =
   | 'NON_RETRYABLE'
   | 'RETRY_LATER'
   | 'HANDLER_TIMEOUT'
+  | 'CRASH_LOOP'
   | 'STORE_UNAVAILABLE'
   | 'SHUTDOWN'
   | 'NOT_HERE'
@@ -306,6 +307,26 @@ export class HandlerTimeoutError extends KafkaEventsError {
     super('HANDLER_TIMEOUT', `${handlerId} did not finish within ${String(timeoutMs)} ms`, {
       retryable: true,
     });
+  }
+}
+
+/** Why a record is dead-lettered whose process died whenever it ran. */
+export class CrashLoopError extends KafkaEventsError {
+  /**
+   * @param crashes runs that had started when their process died, or was cut off for longer than its lease.
+   * @param crashesAlone of those, the runs that had their process for themselves.
+   */
+  constructor(
+    handlerId: string,
+    readonly crashes: number,
+    readonly crashesAlone: number,
+  ) {
+    super(
+      'CRASH_LOOP',
+      `the process died ${String(crashes)} times while ${handlerId} was at work on this record, ` +
+        `${String(crashesAlone)} times while nothing else ran: it was not run again. Mend what kills the ` +
+        'process, then publish the event again under a new id',
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from './contracts/clock.js';
 import type { Deserializer, KafkaOptions } from '@nestjs/microservices';
 
 import type { EventHandlerOverrides, Ordering } from './consuming/handler-options.js';
+import type { CrashLoopOptions, CrashLoopPolicy } from './failure/crash-loop.js';
 import type { OutageOptions, OutagePolicy } from './failure/outage-breaker.js';
 import type { RetryOptions, RetryPolicy } from './failure/retry-policy.js';
 import type { IdempotencyStore } from './idempotency/idempotency-store.js';
@@ -126,6 +127,11 @@ export interface KafkaEventsOptions {
   readonly retry?: RetryOptions;
   /** When a handler's failures are an outage: it is held then. `false`: never. Default of all handlers. */
   readonly outage?: OutageOptions | false;
+  /**
+   * When a record is taken for one that kills its process, and dead-lettered; needs a shared store that
+   * tells, as Redis does. `false`: never.
+   */
+  readonly crashLoop?: CrashLoopOptions | false;
   readonly idempotency?: IdempotencyOptions;
   readonly deadLetter?: DeadLetterOptions;
   /** Overrides of decorators by handler id. */
@@ -190,6 +196,7 @@ export interface KafkaEventsSettings {
   readonly producer: ProducerSettings;
   readonly retry: RetryPolicy;
   readonly outage: OutagePolicy | null;
+  readonly crashLoop: CrashLoopPolicy | null;
   readonly idempotency: {
     readonly store: IdempotencyStore;
     readonly windowMs: number;

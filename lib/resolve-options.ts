@@ -5,6 +5,7 @@ import type { KafkaDriver } from './kafka/driver.js';
 import type { KafkaEventsOptions, KafkaEventsSettings } from './kafka-events.options.js';
 import { readConnection } from './options/connection-options.js';
 import { readConsumer } from './options/consumer-options.js';
+import { readCrashLoop } from './options/crash-loop-options.js';
 import { readDeadLetter } from './options/dead-letter-options.js';
 import { DEFAULTS } from './options/defaults.js';
 import { readEnvironment, type Environment } from './options/environment.js';
@@ -63,6 +64,7 @@ function readSettings(
     producer: root.section('producer', readProducer) ?? DEFAULTS.producer,
     retry: { ...DEFAULTS.retry, ...root.section('retry', readRetry) },
     outage: withDefaults(readOutage(root)),
+    crashLoop: readCrashLoop(root),
     idempotency: readIdempotency(root, env, clock, consume && connect),
     deadLetter: root.section('deadLetter', readDeadLetter) ?? DEFAULTS.deadLetter,
     handlerOverrides: readOverrides(root),

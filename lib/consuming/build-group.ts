@@ -1,5 +1,6 @@
 import type { Clock } from '../contracts/clock.js';
 import type { EventContract } from '../contracts/event-contract.js';
+import { DEFAULT_CRASH_LOOP } from '../failure/crash-loop.js';
 import { DeadLetterWriter, type RecordSender } from '../failure/dead-letter-writer.js';
 import { Claims } from '../idempotency/claims.js';
 import type { KafkaDriver } from '../kafka/driver.js';
@@ -8,6 +9,7 @@ import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
 import type { BufferBudget } from './buffer-budget.js';
 import { ClaimStep } from './claim-step.js';
+import { CrashGuard } from './crash-guard.js';
 import { DeadLetterStep } from './dead-letter-step.js';
 import { Dispatcher } from './dispatcher.js';
 import type { BoundHandler } from './event-handler.js';
@@ -17,6 +19,7 @@ import { GiveUpStep } from './give-up-step.js';
 import { GroupConsumer, type ConsumedTopic } from './group-consumer.js';
 import { HandleStep } from './handle-step.js';
 import { HandlerRuntime } from './handler-runtime.js';
+import type { Quarantine } from './quarantine.js';
 import { RecordPipeline } from './record-pipeline.js';
 import { RunningHandlers } from './running-handlers.js';
 import { Semaphore } from './semaphore.js';
@@ -31,6 +34,7 @@ export interface GroupSurroundings {
   readonly sink: EventSink;
   readonly sendDeadLetter: RecordSender;
   readonly budget: BufferBudget;
+  readonly quarantine: Quarantine;
   readonly signals: SignalSink;
   readonly random: () => number;
   /** Names this process in claim tokens. */
@@ -85,6 +89,7 @@ function buildClaims(group: GroupSettings, around: GroupSurroundings, clock: Clo
     leaseMs: sessionTimeoutMs,
     owner,
     clock,
+    suspects: settings.crashLoop !== null,
     onStoreError: (operation, error) => {
       signals.emit('storeFailed', { groupId, operation, error });
     },
@@ -95,17 +100,20 @@ function buildPipeline(
   { groupId, sessionTimeoutMs: leaseMs, maxConcurrency }: GroupSettings,
   claims: Claims,
   running: RunningHandlers,
-  { settings, signals, sink, sendDeadLetter, random }: GroupSurroundings,
+  { settings, signals, sink, sendDeadLetter, random, quarantine }: GroupSurroundings,
 ): RecordPipeline {
   const { clock, missingId, deadLetter, idempotency } = settings;
   const { onStoreError } = idempotency;
   const groupSlots = Number.isFinite(maxConcurrency) ? new Semaphore(maxConcurrency) : null;
   const writer = new DeadLetterWriter(deadLetter, sendDeadLetter);
-  const claim = new ClaimStep({ groupId, onStoreError, leaseMs }, claims, signals, clock);
+  const policy = settings.crashLoop ?? DEFAULT_CRASH_LOOP;
+  const guard = new CrashGuard({ groupId, onStoreError, policy }, quarantine, claims, signals);
+  const claim = new ClaimStep({ groupId, onStoreError, leaseMs }, claims, guard, signals, clock);
   const deadLetters = new DeadLetterStep(groupId, writer, signals, clock);
   const steps = {
     claim,
-    handle: new HandleStep(groupSlots, running, claim, sink, signals, clock),
+    guard,
+    handle: new HandleStep(groupSlots, quarantine, guard, running, claim, sink, signals, clock),
     failure: new FailureStep(signals, clock, random),
     giveUp: new GiveUpStep(claim, deadLetters),
     deadLetter: deadLetters,

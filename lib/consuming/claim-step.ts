@@ -5,6 +5,7 @@ import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
 import type { Claimed } from './claimed.js';
+import type { CrashGuard } from './crash-guard.js';
 import type { HandlerCourse } from './handler-course.js';
 
 /** How a completion ended: `unmarked` when the store stayed away longer than the claim can be ours. */
@@ -30,6 +31,7 @@ export class ClaimStep {
   constructor(
     private readonly options: ClaimStepOptions,
     private readonly claims: Claims,
+    private readonly guard: Pick<CrashGuard, 'suspect'>,
     private readonly signals: SignalSink,
     private readonly clock: Clock,
   ) {}
@@ -113,6 +115,7 @@ export class ClaimStep {
       case 'claimed':
         course.remember(answer.attempts);
         course.claim = answer;
+        if (answer.suspicion !== null) this.guard.suspect(course, answer.suspicion);
         return 'go';
       case 'in-progress':
         this.signals.emit('leaseWait', { ...course.ref, leaseMs: answer.leaseMs });

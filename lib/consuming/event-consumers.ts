@@ -7,11 +7,13 @@ import {
   StoreUnavailableError,
   toError,
 } from '../kafka-events.errors.js';
+import type { HandlerRef } from '../observability/observer.js';
 import { BufferBudget } from './buffer-budget.js';
 import { buildGroup, type GroupSurroundings } from './build-group.js';
 import type { ConsumerControl } from './consumer-control.js';
 import type { BoundHandler } from './event-handler.js';
 import type { GroupConsumer } from './group-consumer.js';
+import { Quarantine } from './quarantine.js';
 import { ensureTopics } from './required-topics.js';
 
 /** Time that leaving the groups may take after the drain. */
@@ -27,11 +29,13 @@ export class EventConsumers {
   >();
   readonly #stopping = new AbortController();
   readonly #budget: BufferBudget;
+  /** Of the whole process: a suspect must be alone in it. */
+  readonly #quarantine = new Quarantine();
   #expected: readonly string[] = [];
   #problem: Error | null = null;
 
   constructor(
-    private readonly around: Omit<GroupSurroundings, 'budget'>,
+    private readonly around: Omit<GroupSurroundings, 'budget' | 'quarantine'>,
     private readonly control: ConsumerControl,
   ) {
     this.#budget = new BufferBudget(around.settings.maxBufferedBytes);
@@ -43,6 +47,10 @@ export class EventConsumers {
   /** Why the consumers are not started yet; null once they are. */
   get problem(): Error | null {
     return this.#problem;
+  }
+  /** The suspect for whom everything else waits; null when nothing does. */
+  get suspect(): HandlerRef | null {
+    return this.#quarantine.suspect;
   }
   get bufferedBytes(): number {
     return this.#budget.used;
@@ -99,7 +107,7 @@ export class EventConsumers {
     if (this.#stopping.signal.aborted) throw new ShutdownError();
     const starting = this.#expected.map(async (groupId) => {
       const own = handlers.filter((handler) => handler.settings.groupId === groupId);
-      const around = { ...this.around, budget: this.#budget };
+      const around = { ...this.around, budget: this.#budget, quarantine: this.#quarantine };
       const group = buildGroup(settings.group(groupId), own, around);
       const detach = this.control.attach(group.consumer);
       this.#groups.set(groupId, { ...group, detach });

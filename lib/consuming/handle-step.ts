@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.js';
 import { KafkaEventsError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
+import type { CrashGuard } from './crash-guard.js';
 import { EventContext } from './event-context.js';
 import {
   HandlerCall,
@@ -10,6 +11,7 @@ import {
   type CallSurroundings,
 } from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
+import type { Quarantine } from './quarantine.js';
 import type { RunningHandlers } from './running-handlers.js';
 import type { Semaphore } from './semaphore.js';
 
@@ -20,6 +22,8 @@ export class HandleStep {
   constructor(
     /** Handlers of the group running at once; null: no limit beyond their own. */
     private readonly groupSlots: Semaphore | null,
+    private readonly quarantine: Quarantine,
+    private readonly guard: Pick<CrashGuard, 'admit'>,
     running: RunningHandlers,
     claims: CallSurroundings['claims'],
     private readonly sink: EventSink,
@@ -31,17 +35,38 @@ export class HandleStep {
 
   /** Calls `called` when the call has ended, perhaps at once; with null when there was no slot in time. */
   run(course: HandlerCourse, called: Called): void {
-    if (this.#tryTakeSlots(course)) {
-      this.#call(course, called);
-      return;
+    if (course.suspect) void this.#runSuspect(course, called);
+    else if (!this.quarantine.closed && this.#tryTakeSlots(course)) this.#call(course, called);
+    else void this.#runLater(course, called);
+  }
+
+  async #runLater(course: HandlerCourse, called: Called): Promise<void> {
+    while (await this.#takeSlots(course)) {
+      if (!this.quarantine.closed) {
+        this.#call(course, called);
+        return;
+      }
+      // Not with a slot: the suspect that it waits for may need it.
+      this.#freeSlots(course);
+      if (!(await this.quarantine.whenOpen(course.partition))) break;
     }
-    void this.#takeSlots(course).then((taken) => {
-      if (taken) this.#call(course, called);
-      else called(course, null);
-    });
+    called(course, null);
+  }
+
+  async #runSuspect(course: HandlerCourse, called: Called): Promise<void> {
+    // Slots first: whoever is alone must not wait for anything.
+    if (await this.#takeSlots(course)) {
+      if (await this.guard.admit(course)) {
+        this.#call(course, called);
+        return;
+      }
+      this.#freeSlots(course);
+    }
+    called(course, null);
   }
 
   #call(course: HandlerCourse, called: Called): void {
+    this.quarantine.began();
     new HandlerCall(course, this.#contextOf(course), called, this.#around).run();
   }
 
@@ -54,6 +79,7 @@ export class HandleStep {
   readonly #ended = ({ course, startedAt, called }: HandlerCall, result: CallResult): void => {
     course.durationMs = this.clock.now() - startedAt;
     if (course.runtime.adaptive !== null) this.#adapt(course, startedAt, result);
+    this.quarantine.ended();
     if (result.kind === 'overdue') {
       // It still uses what its slots stand for.
       this.signals.emit('slotLeaked', course.ref);

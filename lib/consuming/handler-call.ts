@@ -24,6 +24,9 @@ export type CallResult =
       readonly later: Promise<void>;
     };
 
+/** A suspect that was claimed in the call: it goes again, with the store knowing. */
+const AS_SUSPECT: Claimed = { until: Promise.resolve() };
+
 const SUCCEEDED: CallResult = { kind: 'succeeded' };
 
 /** Told once how a call ended; does not throw. Null: it never began, the partition had to stop first. */
@@ -134,8 +137,9 @@ export class HandlerCall implements RunningHandler, CallControl {
     if (this.context.ended) this.around.claims.drop(this.course);
     this.#throwIfEnded();
     if (this.#over) return false;
-    this.course.turnedAway = taken === 'go' ? null : taken;
-    return taken === 'go';
+    const answer = taken === 'go' && this.course.suspect ? AS_SUSPECT : taken;
+    this.course.turnedAway = answer === 'go' ? null : answer;
+    return answer === 'go';
   }
 
   /** Too late to begin: the record may be dead-lettered, or somebody else's, by now. */

@@ -31,6 +31,8 @@ export class HandlerCourse {
   turnedAway: Exclude<Claimed, 'go'> | null = null;
   /** Held now; the claim step's own. */
   claim: HeldClaim | null = null;
+  /** How the crash guard has it run; its own. */
+  watched: 'together' | 'alone' | null = null;
   /** Of a claim that was asked for and not answered: it may have been granted. The claim step's own. */
   askedWith: string | null = null;
   /** The latest call, while it has not come back although its time is long over. */
@@ -95,6 +97,11 @@ export class HandlerCourse {
     if (this.#ticket) return true;
     this.#ticket = await this.runtime.tickets.acquire(this.partition);
     return this.#ticket;
+  }
+
+  /** Whether a process may have died of it, and the store is to know before it runs again. */
+  get suspect(): boolean {
+    return this.claim !== null && this.claim.suspicion !== null && !this.claim.started;
   }
 
   get partition(): OwnedPartition {

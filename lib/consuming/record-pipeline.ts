@@ -10,6 +10,7 @@ import { backoffMs } from './backoff.js';
 import type { ClaimStep, Completed } from './claim-step.js';
 import type { Claimed } from './claimed.js';
 import type { ConsumedRecord } from './consumed-record.js';
+import type { CrashGuard } from './crash-guard.js';
 import type { DeadLetterStep } from './dead-letter-step.js';
 import { recordRef, type Delivery } from './delivery.js';
 import type { TopicRoutes } from './event-router.js';
@@ -29,6 +30,7 @@ export type Opened =
 
 export interface PipelineSteps {
   readonly claim: ClaimStep;
+  readonly guard: CrashGuard;
   readonly handle: HandleStep;
   readonly failure: FailureStep;
   readonly giveUp: GiveUpStep;
@@ -167,6 +169,7 @@ export class RecordPipeline {
   #passed(course: HandlerCourse, pass: Pass): void {
     course.partition.exit();
     endProbe(course);
+    this.steps.guard.leave(course);
     if (pass.kind !== 'held') course.returnTicket();
     if (pass.kind === 'end') course.ending.ended(course.delivery.record, pass.outcome);
     else void this.#goAgain(course, pass.wait);
@@ -192,6 +195,7 @@ export class RecordPipeline {
     course.returnTicket();
     course.partition.exit();
     endProbe(course);
+    this.steps.guard.leave(course);
     course.ending.faulted(course.delivery.record, error);
   }
 

@@ -1,5 +1,6 @@
 import type { ConsumerState } from '../kafka/driver.js';
 import { partitionName, type TopicPartition } from '../kafka/records.js';
+import type { HandlerRef } from './observer.js';
 import type { SignalCounts } from './signal-hub.js';
 
 /** A partition whose watermark waits for one record for a long time. */
@@ -93,6 +94,8 @@ export interface HealthSources {
   readonly groups: () => readonly GroupHealth[];
   /** Partitions that wait longer than that, in milliseconds. */
   readonly stalled: (longerThanMs: number) => readonly StalledPartition[];
+  /** The suspect of killing its process for which all other handlers wait; null when none does. */
+  readonly suspect: () => HandlerRef | null;
   readonly publisher: () => PublisherHealth;
   readonly bufferedBytes: () => number;
   readonly counts: () => SignalCounts;
@@ -125,6 +128,7 @@ export class KafkaEventsHealth {
       ...groups.flatMap(fetchProblems),
       ...groups.flatMap(outageProblems),
       ...groups.flatMap(pausedProblems),
+      ...suspectProblems(this.sources.suspect()),
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
       ...lastingProblems(counts),
@@ -167,6 +171,13 @@ function pausedProblems({ groupId, paused }: GroupHealth): string[] {
     ({ what, heldMs }) =>
       `group "${groupId}": ${what} is paused by an operator for ${seconds(heldMs)}`,
   );
+}
+
+function suspectProblems(suspect: HandlerRef | null): string[] {
+  if (suspect === null) return [];
+  const { handlerId, offset } = suspect;
+  const place = `${partitionName(suspect)}@${offset.toString()}`;
+  return [`everything waits for ${handlerId} on ${place}: its process died of it before, it seems`];
 }
 
 function seconds(ms: number): string {

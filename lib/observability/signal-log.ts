@@ -62,6 +62,15 @@ export function signalLog(
         log.debug(`${groupId}: ${handlerId} takes ${String(concurrency)} records at once for now`);
       }
     },
+    onCrashSuspected: ({ crashes, crashesAlone, ...ref }) => {
+      log.warn(`${handler(ref)}: suspect, ${deaths(crashes, crashesAlone)}`);
+    },
+    onRunsAlone: ({ crashes, crashesAlone, ...ref }) => {
+      log.error(
+        `${handler(ref)}: runs alone, all else waits, ${deaths(crashes, crashesAlone)}; ` +
+          'if this is the last line before the process died, this record kills it',
+      );
+    },
     onHandlerTimedOut: ({ timeoutMs, ...ref }) => {
       log.warn(`${handler(ref)}: still running after ${String(timeoutMs)} ms, signal aborted`);
     },
@@ -151,6 +160,10 @@ function place({ groupId, offset, ...partition }: RecordRef): string {
 
 function handler({ handlerId, eventId, ...ref }: HandlerRef): string {
   return `${handlerId} on ${place(ref)} (event ${eventId})`;
+}
+
+function deaths(crashes: number, alone: number): string {
+  return `a process died under it ${String(crashes)} time(s), ${String(alone)} of them alone`;
 }
 
 /** True the first time a topic comes up, then once per `QUIET_MS`. */

@@ -1,5 +1,6 @@
 import type { AdaptivePolicy } from '../consuming/adaptive-limit.js';
 import type { HandlerSettings } from '../consuming/handler-options.js';
+import { DEFAULT_CRASH_LOOP } from '../failure/crash-loop.js';
 import { redactSecrets } from '../failure/redact.js';
 import { DEFAULT_RETRY } from '../failure/retry-policy.js';
 import type {
@@ -30,6 +31,7 @@ interface Defaults
       | 'maxBufferedBytes'
       | 'retry'
       | 'outage'
+      | 'crashLoop'
       | 'globalEnhancers'
       | 'missingId'
       | 'tombstones'
@@ -88,6 +90,7 @@ export const DEFAULTS = {
   },
   retry: DEFAULT_RETRY,
   outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30 * SECOND },
+  crashLoop: DEFAULT_CRASH_LOOP,
   idempotency: { windowMs: 30 * MINUTE, onStoreError: 'pause' },
   deadLetter: {
     topicName: (topic) => `${topic}.dlq`,

@@ -4,8 +4,10 @@ import type { EventContext } from '../../lib/consuming/event-context.js';
 import type { BoundHandler } from '../../lib/consuming/event-handler.js';
 import type { GroupConsumer } from '../../lib/consuming/group-consumer.js';
 import type { HandlerSettings } from '../../lib/consuming/handler-options.js';
+import { Quarantine } from '../../lib/consuming/quarantine.js';
 import { systemClock, type Clock } from '../../lib/contracts/clock.js';
 import type { EventContract } from '../../lib/contracts/event-contract.js';
+import { DEFAULT_CRASH_LOOP } from '../../lib/failure/crash-loop.js';
 import { DEFAULT_RETRY } from '../../lib/failure/retry-policy.js';
 import type { IdempotencyStore } from '../../lib/idempotency/idempotency-store.js';
 import { MemoryIdempotencyStore } from '../../lib/idempotency/memory-idempotency-store.js';
@@ -73,6 +75,8 @@ export interface EngineOptions {
   readonly store?: IdempotencyStore;
   /** What handlers publish into; by default they must not. */
   readonly sink?: EventSink;
+  /** Of the process; engines that share one are groups of one process. */
+  readonly quarantine?: Quarantine;
   /** Called before a dead letter is taken; what it throws is what the broker says. */
   readonly onDeadLetter?: (topic: string, record: OutRecord) => Promise<void> | void;
 }
@@ -108,6 +112,7 @@ export async function startEngine(
       deadLetters.push({ topic, record });
     },
     budget: new BufferBudget(settings.maxBufferedBytes),
+    quarantine: options.quarantine ?? new Quarantine(),
     signals: {
       emit: (name, signal) => {
         signals.push({ name, signal });
@@ -175,6 +180,7 @@ function engineSettings(
     },
     retry: DEFAULT_RETRY,
     outage: null,
+    crashLoop: DEFAULT_CRASH_LOOP,
     idempotency: { store, windowMs: 60_000, onStoreError: 'pause' },
     deadLetter: {
       topicName: (topic) => `${topic}.dlq`,

@@ -83,6 +83,7 @@ describe('second look', () => {
       bufferedBytes: () => 0,
       counts: () => ({ commitFailed: engine.count('commitFailed'), observerErrors: 0 }),
       startProblem: () => null,
+      suspect: () => null,
     });
     expect(health.check().status).not.toBe('up');
   });
