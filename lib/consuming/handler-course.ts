@@ -101,7 +101,8 @@ export class HandlerCourse {
 
   /** Whether a process may have died of it, and the store is to know before it runs again. */
   get suspect(): boolean {
-    return this.claim !== null && this.claim.suspicion !== null && !this.claim.started;
+    const { claim } = this;
+    return claim?.started === false && claim.suspicion !== null;
   }
 
   get partition(): OwnedPartition {

@@ -1,5 +1,4 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
-import type { Suspicion } from '../idempotency/idempotency-store.js';
 import type { TopicPartition } from '../kafka/records.js';
 
 /** What can be held: a handler everywhere it runs, a physical topic in every group, or a whole group. */
@@ -66,9 +65,9 @@ export interface Signals {
     readonly floorMs: number | null;
   };
   /** A record is claimed whose handler had started when a process died, so many times. */
-  crashSuspected: HandlerRef & Suspicion;
+  crashSuspected: HandlerRef & { readonly crashes: number; readonly crashesAlone: number };
   /** It runs while nothing else of this process does: the next sign of life clears it. */
-  runsAlone: HandlerRef & Suspicion;
+  runsAlone: HandlerRef & { readonly crashes: number; readonly crashesAlone: number };
   /** A handler outlived its timeout; its signal was aborted. */
   handlerTimedOut: HandlerRef & { readonly timeoutMs: number };
   /** A handler outlived twice its timeout: its slot is lost until its promise settles. */

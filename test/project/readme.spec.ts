@@ -147,9 +147,11 @@ const SECTIONS = [
   'deadLetter',
   'nestTransport',
   'outage',
+  'crashLoop',
 ];
-/** `outage` may also be `false`, and stands for itself. */
-const HIDDEN = ['clock', ...SECTIONS.filter((name) => name !== 'outage')];
+/** These may also be `false`, and stand for themselves. */
+const SWITCHES = ['outage', 'crashLoop'];
+const HIDDEN = ['clock', ...SECTIONS.filter((name) => !SWITCHES.includes(name))];
 
 /** Every option there is, by its path: what a refusal of an unknown one says there are. */
 function optionNames(): string[] {

@@ -132,8 +132,9 @@ class MortalStore implements IdempotencyStore {
 
   async #call<T>(ask: () => T): Promise<Awaited<T>> {
     await Promise.resolve();
-    if (this.cut) return forever;
+    const isCut = (): boolean => this.cut;
+    if (isCut()) return forever;
     const answer = await ask();
-    return this.cut ? forever : answer;
+    return isCut() ? forever : answer;
   }
 }

@@ -8,7 +8,7 @@ import { anyEvent, handlerOf, startEngine, type DeadLetterRow } from '../../supp
 import { append, idOf, settle } from '../../support/engine-events.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { ModelPartition } from '../../support/model-kafka.js';
-import { MortalProcess } from '../../support/mortal-process.js';
+import { MortalProcess, type ProcessOptions } from '../../support/mortal-process.js';
 import { NaiveStore } from '../../support/naive-store.js';
 import { seededRandom } from '../../support/seeded-random.js';
 
@@ -18,7 +18,7 @@ const LASTING = { timeoutMs: HOURS_MS };
 const EVENTS = Array.from({ length: 60 }, (_, i) => `e${String(i)}`);
 
 /** A process that handles orders, each for a moment, and dies of some. */
-function service(killers: readonly string[], options: { readonly crashLoop?: null } = {}) {
+function service(killers: readonly string[], options: Partial<ProcessOptions> = {}) {
   const clock = new ManualClock();
   const store = new NaiveStore(clock);
   const partitions = [0, 1, 2].map((number) => new ModelPartition('orders', number));
@@ -42,8 +42,7 @@ function service(killers: readonly string[], options: { readonly crashLoop?: nul
     ...LASTING,
     idempotency: { windowMs: HOURS_MS, scope: 'event' },
   });
-  const settings = options.crashLoop === null ? { settings: { crashLoop: null } } : {};
-  const process = new MortalProcess(partitions, [handler], { clock, store, ...settings });
+  const process = new MortalProcess(partitions, [handler], { clock, store, ...options });
   const done = () => partitions.every((each) => each.committed === each.endOffset);
   return { process, clock, store, partitions, running, handled, ran, done };
 }
@@ -90,11 +89,10 @@ describe('a record that kills its process', () => {
 
   it('is not run again once it is condemned, though its dead letter is refused', async () => {
     let refused = 3;
-    const { process, ran, done } = service(['e20']);
     const onDeadLetter = () => {
       if (refused-- > 0) throw new Error('full');
     };
-    Object.assign(process, { options: { ...Reflect.get(process, 'options'), onDeadLetter } });
+    const { process, ran, done } = service(['e20'], { onDeadLetter });
 
     await process.keepAlive(done);
 
@@ -104,7 +102,7 @@ describe('a record that kills its process', () => {
   });
 
   it('kills it for ever with crashLoop: false, and where the store tells no suspects', async () => {
-    const off = service(['e20'], { crashLoop: null });
+    const off = service(['e20'], { settings: { crashLoop: null } });
     await expect(off.process.keepAlive(off.done, 20)).rejects.toThrow('died 21 times');
     expect(off.process.deadLetters).toEqual([]);
 
@@ -270,7 +268,9 @@ describe('a suspect that runs alone', () => {
         renew: store.renew.bind(store),
         start: store.start.bind(store),
         complete: async (...args: Parameters<NaiveStore['complete']>) => {
-          await new Promise<void>((resolve) => (slow = resolve));
+          await new Promise<void>((resolve) => {
+            slow = resolve;
+          });
           return store.complete(...args);
         },
       });
@@ -347,7 +347,9 @@ describe('a store that is away when a suspect is to run', () => {
       inProcess: false,
       claim: (requests) => shared.claim(requests),
       complete: (completions) => shared.complete(completions),
-      release: (releases) => shared.release(releases),
+      release: (releases) => {
+        shared.release(releases);
+      },
       renew: (renewals) => shared.renew(renewals),
       start: (starts) => {
         if (state.away) throw new Error('away');
