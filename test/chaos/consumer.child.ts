@@ -11,7 +11,7 @@ import {
   KafkaEventsHealth,
   KafkaEventsModule,
   NonRetryableEventError,
-  type IdempotencyStore,
+  type Completion,
 } from '../../lib/index.js';
 import { RedisIdempotencyStore } from '../../lib/redis/index.js';
 import type { Fate } from './fate.js';
@@ -69,24 +69,15 @@ async function meet(fate: Fate, event: EventContext): Promise<void> {
 }
 
 /** Tells the ledger of every mark that Redis has confirmed. */
-function witnessed(store: IdempotencyStore): IdempotencyStore {
-  return {
-    name: store.name,
-    inProcess: store.inProcess,
-    verify: () => store.verify?.(),
-    claim: (requests) => store.claim(requests),
-    complete: async (completions) => {
-      const answers = await store.complete(completions);
-      completions.forEach(({ key, state }, i) => {
-        const eventId = key.split('\0').at(-1) ?? '';
-        if (answers[i] === true) ledger.note(state === 'done' ? 'done' : 'dead', eventId);
-      });
-      return answers;
-    },
-    release: (releases) => store.release(releases),
-    renew: (renewals) => store.renew(renewals),
-    close: () => store.close?.(),
-  };
+class WitnessedStore extends RedisIdempotencyStore {
+  override async complete(completions: readonly Completion[]): Promise<readonly boolean[]> {
+    const answers = await super.complete(completions);
+    completions.forEach(({ key, state }, i) => {
+      const eventId = key.split('\0').at(-1) ?? '';
+      if (answers[i] === true) ledger.note(state === 'done' ? 'done' : 'dead', eventId);
+    });
+    return answers;
+  }
 }
 
 @Module({
@@ -100,9 +91,7 @@ function witnessed(store: IdempotencyStore): IdempotencyStore {
       // What is broken is noticed within seconds.
       consumer: { groupId: setup.groupId, sessionTimeoutMs: 6_000, rebalanceTimeoutMs: 10_000 },
       idempotency: {
-        store: witnessed(
-          new RedisIdempotencyStore({ client: new Redis({ ...setup.redis, lazyConnect: true }) }),
-        ),
+        store: new WitnessedStore({ client: new Redis({ ...setup.redis, lazyConnect: true }) }),
       },
       observers: [
         {

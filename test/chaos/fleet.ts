@@ -22,6 +22,12 @@ export class Fleet {
     return present[target % present.length];
   }
 
+  /** Of those ready, the one that a number points to. */
+  ready(target: number): FleetMember | undefined {
+    const ready = this.members.filter(({ isReady }) => isReady);
+    return ready[target % ready.length];
+  }
+
   get restarts(): number {
     return this.members.reduce((sum, member) => sum + member.restarts, 0);
   }
@@ -54,6 +60,10 @@ export class FleetMember {
     return this.#current !== null;
   }
 
+  get isReady(): boolean {
+    return this.#current?.lines.includes('ready') === true;
+  }
+
   /** Does nothing where one is running. */
   start(): void {
     if (this.#current !== null) return;
@@ -66,7 +76,7 @@ export class FleetMember {
   async ready(): Promise<void> {
     const deadline = performance.now() + READY_MS;
     while (performance.now() < deadline) {
-      if (this.#current?.lines.includes('ready')) return;
+      if (this.isReady) return;
       await sleep(50);
     }
     this.failures.push(`${this.name} was not ready within ${READY_MS} ms`);

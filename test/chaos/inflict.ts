@@ -70,8 +70,9 @@ const INFLICT: Readonly<Record<FaultKind, Inflict>> = {
     member?.start();
     await member?.ready();
   },
+  // A deployment does not end what has just begun to start; a crash does.
   'consumer-left': async ({ fleet }, { target, lastsMs }) => {
-    const member = fleet.present(target);
+    const member = fleet.ready(target);
     await member?.leave();
     await sleep(lastsMs);
     member?.start();
