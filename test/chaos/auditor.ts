@@ -47,6 +47,8 @@ export interface Audit {
   readonly poison: number;
   /** Allowed, after a crash between an effect and its mark. */
   readonly repeatedBeforeMark: number;
+  /** Events with an effect and no mark in the ledger: a process may die before it has told of one. */
+  readonly unmarked: number;
   /** Allowed, after a crash between a dead letter and its mark. */
   readonly deadLettersRepeated: number;
 }
@@ -75,6 +77,7 @@ export function audit(evidence: Evidence): Audit {
     effects: effected.size,
     poison: planned.size,
     repeatedBeforeMark: repeats.beforeMark,
+    unmarked: repeats.unmarked,
     deadLettersRepeated: deadLetters.length - letters.size,
   };
 }
@@ -111,6 +114,7 @@ function missingEffects(
 function judgeRepeats(ledger: readonly LedgerEntry[]): {
   afterMark: string[];
   beforeMark: number;
+  unmarked: number;
 } {
   const marked = new Set<string>();
   const effected = new Set<string>();
@@ -123,7 +127,8 @@ function judgeRepeats(ledger: readonly LedgerEntry[]): {
     else if (effected.has(eventId)) beforeMark++;
     effected.add(eventId);
   }
-  return { afterMark, beforeMark };
+  const unmarked = [...effected].filter((eventId) => !marked.has(eventId)).length;
+  return { afterMark, beforeMark, unmarked };
 }
 
 /** An event may have its effect twice, but not after a later one of its key has had one. */

@@ -25,7 +25,7 @@ export function describeOutcome(schedule: Schedule, outcome: Outcome): string {
     `  ${outcome.events} events in ${outcome.records} records, ${outcome.effects} effects, ${outcome.poison} poison`,
     `  lost ${violations.lost.length}, completed effects repeated ${violations.repeated.length}, ` +
       `order violations ${violations.disordered.length}, wrong dead letters ${violations.wronglyDead.length}`,
-    `  repeated before completion ${outcome.repeatedBeforeMark}, dead letters written twice ${outcome.deadLettersRepeated}`,
+    `  repeated before completion ${outcome.repeatedBeforeMark}, marks unheard of ${outcome.unmarked}, dead letters written twice ${outcome.deadLettersRepeated}`,
     `  partitions moved ${moves.moved} in ${moves.rebalances} rebalances, at least ${moves.minimum} had to`,
     `  drained ${seconds(outcome.drainMs)} after the last fault, processes ended by records ${outcome.restarts}`,
     ...faultLines(outcome),

@@ -30,6 +30,8 @@ describeRealKafka('a service on a cluster in which everything breaks', () => {
         expect(outcome.happened.length).toBeGreaterThan(10);
         expect(outcome.effects).toBeGreaterThan(1_000);
         expect(outcome.poison).toBeGreaterThan(10);
+        // Nor would one in which the ledger had not been told what completed.
+        expect(outcome.unmarked).toBeLessThan(outcome.effects / 100);
       },
       PATIENCE_MS,
     );

@@ -51,7 +51,7 @@ describe('the auditor', () => {
     expect(auditOf({})).toEqual({
       violations: NONE,
       ...{ events: 5, records: 5, effects: 3, poison: 2 },
-      ...{ repeatedBeforeMark: 0, deadLettersRepeated: 0 },
+      ...{ repeatedBeforeMark: 0, unmarked: 0, deadLettersRepeated: 0 },
     });
   });
 
@@ -69,6 +69,12 @@ describe('the auditor', () => {
     const { violations } = auditOf({ story: [...STORY, 'effect 0-3'] });
     const repeated = ['0-3 again, by somebody, after it was marked'];
     expect(violations).toEqual({ ...NONE, repeated });
+  });
+
+  it('counts an effect whose mark nobody told it of', () => {
+    const { violations, unmarked } = auditOf({ story: storyWith('done 0-2') });
+    expect(violations).toEqual(NONE);
+    expect(unmarked).toBe(1);
   });
 
   it('finds an effect of what was given up', () => {
