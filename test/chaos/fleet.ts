@@ -3,7 +3,8 @@ import type { TestProcess } from '../support/child-process.js';
 
 /** What a supervisor waits before it starts a process again that ended by itself. */
 const RESTART_MS = 500;
-const READY_MS = 90_000;
+/** Long enough for one that a record kills several times meanwhile. */
+const READY_MS = 180_000;
 const LEAVE_MS = 45_000;
 
 /** The processes of a service, looked after as an orchestrator would. */
