@@ -12,6 +12,7 @@ export type {
   KafkaEventsOptions,
   NestTransportOptions,
   ProducerOptions,
+  RetryTopicsOptions,
 } from './kafka-events.options.js';
 export type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
 export type { Clock, TimerHandle } from './contracts/clock.js';
@@ -30,7 +31,7 @@ export type {
 export type { KeyProperty, KeySource, KeyValue } from './contracts/event-key.js';
 export type { StandardSchema } from './contracts/standard-schema.js';
 export { deterministicEventId } from './contracts/deterministic-id.js';
-export { DEAD_LETTER_HEADERS, HEADERS } from './contracts/event-headers.js';
+export { DEAD_LETTER_HEADERS, HEADERS, RETRY_HEADERS } from './contracts/event-headers.js';
 
 // Publishing.
 export { EventPublisher, type EventPublisherStats } from './publishing/event-publisher.js';
@@ -66,6 +67,7 @@ export type {
   InvocationFault,
   RetryOptions,
   RetrySchedule,
+  RetryTopicOptions,
 } from './failure/retry-policy.js';
 export type { CrashLoopOptions } from './failure/crash-loop.js';
 export type { DeadLetterReason } from './failure/dead-letter-reason.js';

@@ -53,7 +53,7 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
     if (!settings.consume) return;
     const server = this.moduleRef.get(KafkaEventsServer, { strict: false });
     const { modules, applicationConfig: config } = this;
-    checkPlainServers(modules, config);
+    checkPlainServers(modules, config, settings);
     const handlers = discoverHandlers({
       modules,
       globals: settings.globalEnhancers ? config : new ApplicationConfig(),

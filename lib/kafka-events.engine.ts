@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { withinMs } from './contracts/within.js';
-import type { GroupSurroundings } from './consuming/build-group.js';
+import type { ProcessSurroundings } from './consuming/build-group.js';
 import { groupHealth, stalledPartitions } from './consuming/consumer-health.js';
 import { ConsumerControl } from './consuming/consumer-control.js';
 import { EventConsumers } from './consuming/event-consumers.js';
@@ -18,7 +18,7 @@ import { PartitionScaler } from './scaling/partition-scaler.js';
 const FLUSH_MS = 5_000;
 const CLOSE_STORE_MS = 1_000;
 
-/** How long closing the dead letters' producers may take. */
+/** How long closing the producers of dead letters and parked records may take. */
 const CLOSE_PRODUCERS_MS = 1_000;
 
 /**
@@ -33,8 +33,9 @@ export class KafkaEventsEngine {
   readonly control: ConsumerControl;
   readonly scaler: PartitionScaler;
   /** What others that handle records share with the consumers. */
-  readonly surroundings: Omit<GroupSurroundings, 'budget' | 'quarantine'>;
-  private readonly deadLetters: RecordSender;
+  readonly surroundings: ProcessSurroundings;
+  /** Of dead letters and parked records. */
+  private readonly aside: RecordSender;
 
   constructor(
     private readonly settings: KafkaEventsSettings,
@@ -52,7 +53,7 @@ export class KafkaEventsEngine {
     });
     this.publisher = new EventPublisher({ settings, driver, sink: signals });
     // Of its own: an outage of the publisher's producers must not hold dead letters back.
-    this.deadLetters = new RecordSender({
+    this.aside = new RecordSender({
       driver,
       clock,
       sink: signals,
@@ -65,7 +66,7 @@ export class KafkaEventsEngine {
       settings,
       driver,
       sink: this.publisher,
-      sendDeadLetter: (topic, record) => this.deadLetters.send(topic, record, producer.deadlineMs),
+      sendAside: (topic, record) => this.aside.send(topic, record, producer.deadlineMs),
       signals,
       random: Math.random,
       owner: randomUUID(),
@@ -84,7 +85,7 @@ export class KafkaEventsEngine {
   /** Lets `publish` calls under way finish, then closes the producers and the store; never rejects. */
   async close(): Promise<void> {
     await this.publisher.close(Math.min(this.settings.shutdownDrainMs, FLUSH_MS));
-    await this.deadLetters.close(CLOSE_PRODUCERS_MS);
+    await this.aside.close(CLOSE_PRODUCERS_MS);
     const { store } = this.settings.idempotency;
     const closing = Promise.resolve().then(() => store.close?.());
     await withinMs(closing, CLOSE_STORE_MS);

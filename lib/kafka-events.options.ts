@@ -83,6 +83,18 @@ export interface DeadLetterOptions {
   readonly onUndeliverable?: 'hold' | 'pointer';
 }
 
+/** Retry topics: see `retryTopic` of a handler, which says what they give up. */
+export interface RetryTopicsOptions {
+  /** Default of `retryTopic.delaysMs` of all handlers. Default: none, and no retry topics. */
+  readonly delaysMs?: readonly number[];
+  /** Name of a group's retry topic of a physical topic. Default `<topic>.<group>.retry`. */
+  readonly topicName?: (topic: string, groupId: string) => string;
+  /** Records of one partition of a retry topic that may wait in memory; then it pauses. Default 500. */
+  readonly maxWaitingRecords?: number;
+  /** Bytes that all records of retry topics may hold in this process. Default 16 MiB. */
+  readonly maxWaitingBytes?: number;
+}
+
 /** How `KafkaEventsServer` reads records and orders them: for `@EventPattern` controllers. */
 export interface NestTransportOptions {
   /** Order of the handlers that `handlers` says nothing else of. Default `'partition'`, as in Nest. */
@@ -125,6 +137,7 @@ export interface KafkaEventsOptions {
   readonly producer?: ProducerOptions;
   /** Defaults of all handlers. */
   readonly retry?: RetryOptions;
+  readonly retryTopic?: RetryTopicsOptions;
   /** When a handler's failures are an outage: it is held then. `false`: never. Default of all handlers. */
   readonly outage?: OutageOptions | false;
   /**
@@ -176,6 +189,11 @@ export interface GroupSettings {
 export type ProducerSettings = Readonly<Required<ProducerOptions>>;
 export type DeadLetterSettings = Readonly<Required<DeadLetterOptions>>;
 
+export type RetryTopicSettings = Readonly<Required<Omit<RetryTopicsOptions, 'delaysMs'>>> & {
+  /** Null: handlers that say nothing have none. */
+  readonly delaysMs: readonly number[] | null;
+};
+
 export type NestTransportSettings = NestTransportOptions &
   Readonly<Required<Pick<NestTransportOptions, 'ordering'>>>;
 
@@ -195,6 +213,7 @@ export interface KafkaEventsSettings {
   readonly maxBufferedBytes: number;
   readonly producer: ProducerSettings;
   readonly retry: RetryPolicy;
+  readonly retryTopic: RetryTopicSettings;
   readonly outage: OutagePolicy | null;
   readonly crashLoop: CrashLoopPolicy | null;
   readonly idempotency: {

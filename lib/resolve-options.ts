@@ -16,7 +16,7 @@ import { OptionProblems } from './options/option-problems.js';
 import { COUNT, DRAIN_MS } from './options/option-ranges.js';
 import { hasMethods, isObject, OptionSection } from './options/option-section.js';
 import { readProducer } from './options/producer-options.js';
-import { readRetry } from './options/retry-options.js';
+import { readRetry, readRetryTopics } from './options/retry-options.js';
 
 type Root = OptionSection<KafkaEventsOptions>;
 type DriverFactory = (connection: ConnectionSettings) => KafkaDriver;
@@ -63,6 +63,7 @@ function readSettings(
     ...readConsumer(root, env),
     producer: root.section('producer', readProducer) ?? DEFAULTS.producer,
     retry: { ...DEFAULTS.retry, ...root.section('retry', readRetry) },
+    retryTopic: root.section('retryTopic', readRetryTopics) ?? DEFAULTS.retryTopic,
     outage: withDefaults(readOutage(root)),
     crashLoop: readCrashLoop(root),
     idempotency: readIdempotency(root, env, clock, consume && connect),

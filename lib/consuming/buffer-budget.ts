@@ -1,4 +1,7 @@
-/** The bytes that unsettled records of all groups of this process may hold together. */
+/**
+ * The bytes that unsettled records of all groups of this process may hold together. Records of retry
+ * topics have a budget of their own: they wait for long, and must not keep others from being fetched.
+ */
 export class BufferBudget {
   #used = 0;
   #sharers = 0;

@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.js';
 import type { EventContract } from '../contracts/event-contract.js';
 import { DEFAULT_CRASH_LOOP } from '../failure/crash-loop.js';
 import { DeadLetterWriter, type RecordSender } from '../failure/dead-letter-writer.js';
+import { safeRedactor } from '../failure/redact.js';
 import { Claims } from '../idempotency/claims.js';
 import type { KafkaDriver } from '../kafka/driver.js';
 import type { GroupSettings, KafkaEventsSettings } from '../kafka-events.options.js';
@@ -19,8 +20,10 @@ import { GiveUpStep } from './give-up-step.js';
 import { GroupConsumer, type ConsumedTopic } from './group-consumer.js';
 import { HandleStep } from './handle-step.js';
 import { HandlerRuntime } from './handler-runtime.js';
+import { ParkStep } from './park-step.js';
 import type { Quarantine } from './quarantine.js';
 import { RecordPipeline } from './record-pipeline.js';
+import { hasRetryTopic } from './retry-topics.js';
 import { RunningHandlers } from './running-handlers.js';
 import { Semaphore } from './semaphore.js';
 
@@ -32,8 +35,10 @@ export interface GroupSurroundings {
   readonly settings: KafkaEventsSettings;
   readonly driver: KafkaDriver;
   readonly sink: EventSink;
-  readonly sendDeadLetter: RecordSender;
+  /** Acknowledged, or rejected at the first try: to dead-letter and retry topics. */
+  readonly sendAside: RecordSender;
   readonly budget: BufferBudget;
+  readonly parkedBudget: BufferBudget;
   readonly quarantine: Quarantine;
   readonly signals: SignalSink;
   readonly random: () => number;
@@ -41,13 +46,16 @@ export interface GroupSurroundings {
   readonly owner: string;
 }
 
+/** What the consumers of a process are given; the rest is their own. */
+export type ProcessSurroundings = Omit<GroupSurroundings, 'budget' | 'parkedBudget' | 'quarantine'>;
+
 /** Wires one consumer group: its handlers' permits, routes, pipeline and consumer. */
 export function buildGroup(
   group: GroupSettings,
   handlers: readonly BoundHandler[],
   around: GroupSurroundings,
 ): { readonly consumer: GroupConsumer; readonly claims: Claims } {
-  const { settings, driver, signals, budget } = around;
+  const { settings, driver, signals, budget, parkedBudget } = around;
   const { clock, idempotency } = settings;
   const { inProcess } = idempotency.store;
   const runtimes = handlers.map(
@@ -56,14 +64,14 @@ export function buildGroup(
         dispatcher.pump();
       }),
   );
-  const topics = consumedTopics(runtimes, settings.topicName);
+  const topics = consumedTopics(group.groupId, runtimes, settings);
   const claims = buildClaims(group, around, clock);
   const running = new RunningHandlers(clock);
   const consumer = new GroupConsumer({
     settings: group,
     driver: driver.consumer({ ...group, topics: [...topics.keys()] }),
     topics,
-    pipeline: buildPipeline(group, claims, running, around),
+    pipeline: buildPipeline(group, claims, running, topics, around),
     dispatch: (delivery) => {
       dispatcher.enqueue(delivery);
     },
@@ -73,6 +81,8 @@ export function buildGroup(
     running,
     handlers: runtimes,
     budget,
+    parkedBudget,
+    maxWaiting: settings.retryTopic.maxWaitingRecords,
     signals,
     clock,
     unsharedStore: inProcess,
@@ -100,32 +110,63 @@ function buildPipeline(
   { groupId, sessionTimeoutMs: leaseMs, maxConcurrency }: GroupSettings,
   claims: Claims,
   running: RunningHandlers,
-  { settings, signals, sink, sendDeadLetter, random, quarantine }: GroupSurroundings,
+  topics: ReadonlyMap<string, ConsumedTopic>,
+  { settings, signals, sink, sendAside, random, quarantine }: GroupSurroundings,
 ): RecordPipeline {
-  const { clock, missingId, deadLetter, idempotency } = settings;
+  const { clock, missingId, deadLetter, retryTopic, idempotency } = settings;
   const { onStoreError } = idempotency;
   const groupSlots = Number.isFinite(maxConcurrency) ? new Semaphore(maxConcurrency) : null;
-  const writer = new DeadLetterWriter(deadLetter, sendDeadLetter);
+  // What is no record of ours in a retry topic goes where those of its source go.
+  const topicName = (topic: string) => deadLetter.topicName(topics.get(topic)?.parkedFrom ?? topic);
+  const writer = new DeadLetterWriter({ ...deadLetter, topicName }, sendAside);
   const policy = settings.crashLoop ?? DEFAULT_CRASH_LOOP;
   const guard = new CrashGuard({ groupId, onStoreError, policy }, quarantine, claims, signals);
   const claim = new ClaimStep({ groupId, onStoreError, leaseMs }, claims, guard, signals, clock);
   const deadLetters = new DeadLetterStep(groupId, writer, signals, clock);
+  const parking = {
+    groupId,
+    topicFor: (topic: string) => retryTopic.topicName(topic, groupId),
+    redact: safeRedactor(deadLetter.redact),
+  };
   const steps = {
     claim,
     guard,
     handle: new HandleStep(groupSlots, quarantine, guard, running, claim, sink, signals, clock),
     failure: new FailureStep(signals, clock, random),
-    giveUp: new GiveUpStep(claim, deadLetters),
+    giveUp: new GiveUpStep(claim, new ParkStep(parking, sendAside, signals, clock), deadLetters),
     deadLetter: deadLetters,
   };
   return new RecordPipeline({ groupId, missingId }, steps, signals, clock);
 }
 
-/** Routes by physical topic and event type; handlers of one topic agree on its ordering. */
+/**
+ * Routes by physical topic and event type; handlers of one topic agree on its ordering. Behind each
+ * topic comes its retry topic, with routes, and so a place in the dispatcher's turns, of its own.
+ */
 function consumedTopics(
+  groupId: string,
+  runtimes: readonly HandlerRuntime[],
+  { topicName, retryTopic }: KafkaEventsSettings,
+): ReadonlyMap<string, ConsumedTopic> {
+  const topics = routesByTopic(runtimes, topicName);
+  const parking = runtimes.filter(({ handler }) => hasRetryTopic(handler.settings));
+  const consumed = new Map<string, ConsumedTopic>();
+  for (const [topic, routes] of topics) {
+    const [first] = routes.routes.flatMap(({ handlers }) => handlers);
+    const ordering = first?.handler.settings.ordering ?? 'key';
+    consumed.set(topic, { routes, ordering, parkedFrom: null });
+  }
+  for (const [topic, routes] of routesByTopic(parking, topicName)) {
+    const parked = { routes, ordering: 'none' as const, parkedFrom: topic };
+    consumed.set(retryTopic.topicName(topic, groupId), parked);
+  }
+  return consumed;
+}
+
+function routesByTopic(
   runtimes: readonly HandlerRuntime[],
   topicName: (topic: string) => string,
-): ReadonlyMap<string, ConsumedTopic> {
+): ReadonlyMap<string, TopicRoutes> {
   const byTopic = new Map<string, TopicHandlers>();
   const at = (topic: string): TopicHandlers => {
     const known = byTopic.get(topic) ?? { byType: new Map(), wholeTopic: [] };
@@ -143,11 +184,10 @@ function consumedTopics(
     }
   }
   return new Map(
-    [...byTopic].map(([topic, { byType, wholeTopic }]) => {
-      const routes = new TopicRoutes([...byType.values()], wholeTopic);
-      const [first] = routes.routes.flatMap(({ handlers }) => handlers);
-      return [topic, { routes, ordering: first?.handler.settings.ordering ?? 'key' }];
-    }),
+    [...byTopic].map(([topic, { byType, wholeTopic }]) => [
+      topic,
+      new TopicRoutes([...byType.values()], wholeTopic),
+    ]),
   );
 }
 

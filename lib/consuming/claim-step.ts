@@ -1,6 +1,7 @@
 import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { HeldClaim, type ClaimResult, type Claims } from '../idempotency/claims.js';
+import type { CompletedState } from '../idempotency/idempotency-store.js';
 import { toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { backoffMs } from './backoff.js';
@@ -13,12 +14,10 @@ export type Completed = 'marked' | 'unmarked';
 
 interface PendingMark {
   readonly claim: HeldClaim;
-  readonly state: 'done' | 'dead';
-  readonly windowMs: number;
+  readonly state: CompletedState;
+  readonly level: number;
+  readonly retentionMs: number;
 }
-
-/** Retry topics and replays raise it; a record from its original topic has this one. */
-const ORIGINAL_LEVEL = 0;
 
 export interface ClaimStepOptions {
   readonly groupId: string;
@@ -42,7 +41,7 @@ export class ClaimStep {
     if (idempotency === null || course.claim !== null) return 'go';
     const token = (course.askedWith ??= this.claims.newToken());
     try {
-      const result = this.claims.claim(course.key, ORIGINAL_LEVEL, token, idempotency.windowMs);
+      const result = this.claims.claim(course.key, course.level, token, idempotency.windowMs);
       return isPromise(result)
         ? result.then(
             (answer) => this.#answered(course, token, answer),
@@ -81,15 +80,20 @@ export class ClaimStep {
     course.claim = null;
   }
 
-  /** Marks the claim. A finished handler waits here for the store; it is never run again for it. */
-  complete(course: HandlerCourse, state: 'done' | 'dead'): MaybePromise<Completed> {
+  /**
+   * Marks the claim. A finished handler waits here for the store; it is never run again for it.
+   *
+   * @param longerMs for which the mark is to be kept beyond the handler's window.
+   */
+  complete(course: HandlerCourse, state: CompletedState, longerMs = 0): MaybePromise<Completed> {
     const { claim } = course;
     const { idempotency } = course.runtime.handler.settings;
     if (claim === null || idempotency === null) {
       course.askedWith = null;
       return 'marked';
     }
-    const completion = { claim, state, windowMs: idempotency.windowMs };
+    const retentionMs = idempotency.windowMs + longerMs;
+    const completion = { claim, state, level: course.level, retentionMs };
     try {
       const marked = this.#mark(course, completion);
       return isPromise(marked)
@@ -100,8 +104,9 @@ export class ClaimStep {
     }
   }
 
-  #mark(course: HandlerCourse, { claim, state, windowMs }: PendingMark): MaybePromise<Completed> {
-    const marked = this.claims.complete(claim, state, ORIGINAL_LEVEL, windowMs);
+  #mark(course: HandlerCourse, mark: PendingMark): MaybePromise<Completed> {
+    const { claim, state, level, retentionMs } = mark;
+    const marked = this.claims.complete(claim, state, level, retentionMs);
     return isPromise(marked)
       ? marked.then((ours) => this.#marked(course, ours))
       : this.#marked(course, marked);

@@ -36,7 +36,7 @@ export class CrashGuard {
     this.signals.emit('crashSuspected', { ...course.ref, crashes, crashesAlone });
     if (crashesAlone < this.options.policy.deadLetterAfter) return;
     const error = new CrashLoopError(course.ref.handlerId, crashes, crashesAlone);
-    course.verdict ??= { reason: 'crash-loop', error };
+    course.verdict ??= { reason: 'crash-loop', parkedUntil: null, error };
   }
 
   /**

@@ -9,7 +9,7 @@ import {
 } from '../kafka-events.errors.js';
 import type { HandlerRef } from '../observability/observer.js';
 import { BufferBudget } from './buffer-budget.js';
-import { buildGroup, type GroupSurroundings } from './build-group.js';
+import { buildGroup, type ProcessSurroundings } from './build-group.js';
 import type { ConsumerControl } from './consumer-control.js';
 import type { BoundHandler } from './event-handler.js';
 import type { GroupConsumer } from './group-consumer.js';
@@ -29,16 +29,19 @@ export class EventConsumers {
   >();
   readonly #stopping = new AbortController();
   readonly #budget: BufferBudget;
+  readonly #parkedBudget: BufferBudget;
   /** Of the whole process: a suspect must be alone in it. */
   readonly #quarantine = new Quarantine();
   #expected: readonly string[] = [];
   #problem: Error | null = null;
 
   constructor(
-    private readonly around: Omit<GroupSurroundings, 'budget' | 'quarantine'>,
+    private readonly around: ProcessSurroundings,
     private readonly control: ConsumerControl,
   ) {
-    this.#budget = new BufferBudget(around.settings.maxBufferedBytes);
+    const { maxBufferedBytes, retryTopic } = around.settings;
+    this.#budget = new BufferBudget(maxBufferedBytes);
+    this.#parkedBudget = new BufferBudget(retryTopic.maxWaitingBytes);
   }
 
   get consumers(): readonly GroupConsumer[] {
@@ -53,7 +56,7 @@ export class EventConsumers {
     return this.#quarantine.suspect;
   }
   get bufferedBytes(): number {
-    return this.#budget.used;
+    return this.#budget.used + this.#parkedBudget.used;
   }
 
   /**
@@ -107,7 +110,8 @@ export class EventConsumers {
     if (this.#stopping.signal.aborted) throw new ShutdownError();
     const starting = this.#expected.map(async (groupId) => {
       const own = handlers.filter((handler) => handler.settings.groupId === groupId);
-      const around = { ...this.around, budget: this.#budget, quarantine: this.#quarantine };
+      const budgets = { budget: this.#budget, parkedBudget: this.#parkedBudget };
+      const around = { ...this.around, ...budgets, quarantine: this.#quarantine };
       const group = buildGroup(settings.group(groupId), own, around);
       const detach = this.control.attach(group.consumer);
       this.#groups.set(groupId, { ...group, detach });

@@ -35,6 +35,7 @@ export interface Failure {
 export type Judgement =
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'retry'; readonly delayMs: number }
+  | { readonly kind: 'park'; readonly delayMs: number }
   | (FailureVerdict & { readonly kind: 'dead-letter'; readonly error: Error });
 
 /** Told what the application's own rules threw; the failure is judged as if they had said nothing. */
@@ -50,8 +51,13 @@ export async function judgeFailure(failure: Failure, faults: RuleFaults): Promis
   // What still runs cannot be run again, nor be called a success.
   if (failure.overdue) return { kind: 'dead-letter', reason: 'timeout', error };
   const { onClassifyError } = faults;
-  const policy = policyFor(course.runtime.handler.settings.retry, error, onClassifyError);
-  const failed = { policy, attempts: context.attempt, random: failure.random, onClassifyError };
+  const { retry, retryTopic } = course.runtime.handler.settings;
+  const policy = policyFor(retry, error, onClassifyError);
+  const topic = policy.retryTopic ?? retryTopic;
+  const delaysMs = topic === null || topic === false ? null : topic.delaysMs;
+  const { random } = failure;
+  const { attempt: attempts } = context;
+  const failed = { policy, attempts, random, delaysMs, level: course.level, onClassifyError };
   const decision = outcome?.decision;
   switch (decision?.kind) {
     case 'succeeded':
@@ -100,5 +106,5 @@ async function runFilters(
 }
 
 function withError(verdict: FailureVerdict, error: Error): Judgement {
-  return verdict.kind === 'retry' ? verdict : { ...verdict, error };
+  return verdict.kind === 'dead-letter' ? { ...verdict, error } : verdict;
 }

@@ -51,18 +51,27 @@ export class FailureStep {
     const { attempt } = context;
     if (this.#isOutage(course, judgement, error)) {
       // What failed on the way into the outage was not the record's doing either.
-      course.attempts = 0;
+      course.forgive();
       const delayMs = course.runtime.breaker?.waitMs ?? 0;
       this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
       return HELD;
     }
     course.attempts = attempt;
     course.firstFailedAt ??= new Date(clock.now());
-    const delayMs = judgement.kind === 'retry' ? judgement.delayMs : null;
+    const delayMs = judgement.kind === 'dead-letter' ? null : judgement.delayMs;
     this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
-    if (judgement.kind === 'retry') return judgement;
-    course.verdict = { reason: judgement.reason, error: judgement.error };
-    return GIVEN_UP;
+    switch (judgement.kind) {
+      case 'retry':
+        return judgement;
+      case 'park': {
+        const parkedUntil = clock.now() + Math.round(judgement.delayMs);
+        course.verdict = { reason: 'retries-exhausted', error, parkedUntil };
+        return GIVEN_UP;
+      }
+      case 'dead-letter':
+        course.verdict = { reason: judgement.reason, error: judgement.error, parkedUntil: null };
+        return GIVEN_UP;
+    }
   }
 
   /** A call succeeded: that ends its handler's outage, if there is one. */
@@ -80,7 +89,8 @@ export class FailureStep {
     if (breaker === null || !isRetryable(judgement) || error instanceof RetryLaterError) {
       return false;
     }
-    const counts = course.countedIn !== breaker.era;
+    // What comes back from a retry topic is known to fail: it must not pass for records of now.
+    const counts = course.level === 0 && course.countedIn !== breaker.era;
     const meaning = breaker.failed(error, { asProbe: course.probing, counts });
     course.countedIn = breaker.era;
     course.probing = false;
@@ -94,6 +104,7 @@ export class FailureStep {
 function isRetryable(judgement: Judgement): boolean {
   return (
     judgement.kind === 'retry' ||
+    judgement.kind === 'park' ||
     (judgement.kind === 'dead-letter' && judgement.reason === 'retries-exhausted')
   );
 }

@@ -1,5 +1,4 @@
 import type { TopicPartition } from '../kafka/records.js';
-import type { BufferBudget } from './buffer-budget.js';
 import type { OwnedPartition } from './owned-partition.js';
 
 /** A paused partition goes on once it is this far below its bounds. */
@@ -8,7 +7,8 @@ const RESUME_AT = 0.5;
 export interface FlowOptions {
   /** Records between the watermark and the newest delivered record at which a partition pauses. */
   readonly maxSpan: number;
-  readonly budget: BufferBudget;
+  /** Records that may wait until they are due before their partition pauses. */
+  readonly maxWaiting: number;
   readonly pause: (partition: TopicPartition) => void;
   readonly resume: (partition: TopicPartition) => void;
 }
@@ -30,7 +30,7 @@ export class FlowControl {
     if (!partition.held) this.options.pause(partition);
   }
 
-  /** Called after records of the partition settled; others wait for its bytes, too. */
+  /** Called after records settled, or wait no more; other partitions wait for their bytes, too. */
   afterSettlement(): void {
     for (const partition of this.#paused) {
       if (this.#mayResume(partition)) this.#resume(partition);
@@ -50,13 +50,18 @@ export class FlowControl {
     this.#paused.delete(partition);
   }
 
-  #isFull({ tracker, bytes }: OwnedPartition): boolean {
-    return tracker.span >= this.options.maxSpan || this.options.budget.exceededBy(bytes);
+  #isFull({ tracker, bytes, budget, waiting }: OwnedPartition): boolean {
+    const { maxSpan, maxWaiting } = this.options;
+    return tracker.span >= maxSpan || waiting >= maxWaiting || budget.exceededBy(bytes);
   }
 
-  #mayResume({ tracker, bytes }: OwnedPartition): boolean {
-    const { maxSpan, budget } = this.options;
-    return tracker.span <= maxSpan * RESUME_AT && !budget.exceededBy(bytes / RESUME_AT);
+  #mayResume({ tracker, bytes, budget, waiting }: OwnedPartition): boolean {
+    const { maxSpan, maxWaiting } = this.options;
+    return (
+      tracker.span <= maxSpan * RESUME_AT &&
+      waiting <= maxWaiting * RESUME_AT &&
+      !budget.exceededBy(bytes / RESUME_AT)
+    );
   }
 
   #resume(partition: OwnedPartition): void {

@@ -1,21 +1,44 @@
 import type { ClaimStep } from './claim-step.js';
 import type { DeadLetterStep } from './dead-letter-step.js';
-import type { HandlerCourse } from './handler-course.js';
+import type { HandlerCourse, Verdict } from './handler-course.js';
+import type { ParkStep } from './park-step.js';
 
 /** Puts a record that a handler gave up where its verdict says, and marks the claim accordingly. */
 export class GiveUpStep {
   constructor(
     private readonly claim: ClaimStep,
+    private readonly park: ParkStep,
     private readonly deadLetter: DeadLetterStep,
   ) {}
 
-  /** True once the broker has acknowledged it and the claim is marked: only then may it settle. Never rejects. */
-  async giveUp(course: HandlerCourse): Promise<boolean> {
-    const { delivery, verdict, ref, attempts, firstFailedAt } = course;
-    if (verdict === null) return false;
-    const givenUp = { ...verdict, handlerId: ref.handlerId, attempts, firstFailedAt };
-    if (!(await this.deadLetter.write(delivery.record, givenUp))) return false;
+  /**
+   * Answers where the record is, once the broker has acknowledged it and the claim is marked: only
+   * then may it settle. Null when the broker has not. Never rejects.
+   */
+  async giveUp(course: HandlerCourse): Promise<'parked' | 'dead-lettered' | null> {
+    const { verdict } = course;
+    if (verdict === null) return null;
+    const { parkedUntil } = verdict;
+    if (parkedUntil === null) return this.#bury(course, verdict);
+    const parked = await this.park.write(course, verdict.error, parkedUntil);
+    if (parked === 'too-large') {
+      course.verdict = { ...verdict, parkedUntil: null };
+      return this.#bury(course, verdict);
+    }
+    // The mark must outlive the wait: until then it is what tells a duplicate.
+    if (parked !== null) {
+      await this.claim.complete(course, 'parked', this.park.waitMs(parkedUntil));
+    }
+    return parked;
+  }
+
+  async #bury(course: HandlerCourse, { reason, error }: Verdict): Promise<'dead-lettered' | null> {
+    const { ref, attempts, firstFailedAt } = course;
+    const { envelope } = course.delivery;
+    const placed = { record: envelope.record, partition: envelope };
+    const givenUp = { handlerId: ref.handlerId, reason, error, attempts, firstFailedAt };
+    if (!(await this.deadLetter.write(placed, givenUp))) return null;
     await this.claim.complete(course, 'dead');
-    return true;
+    return 'dead-lettered';
   }
 }

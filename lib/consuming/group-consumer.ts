@@ -7,6 +7,7 @@ import type {
   ConsumerState,
   OwnedTopicPartition,
 } from '../kafka/driver.js';
+import { MAX_PARKED_MS } from '../failure/retry-policy.js';
 import { partitionName, type RecordBatch, type TopicPartition } from '../kafka/records.js';
 import { ShutdownError, toError } from '../kafka-events.errors.js';
 import type { GroupSettings } from '../kafka-events.options.js';
@@ -20,6 +21,7 @@ import { FlowControl } from './flow-control.js';
 import type { Ordering } from './handler-options.js';
 import type { HandlerRuntime } from './handler-runtime.js';
 import { OffsetCommitter } from './offset-committer.js';
+import { openParked } from './open-parked.js';
 import { OwnedPartition, RecordPlace } from './owned-partition.js';
 import type { RecordEnding, RecordOutcome } from './record-ending.js';
 import type { Opened, RecordPipeline } from './record-pipeline.js';
@@ -39,6 +41,8 @@ export interface HandlerOutage {
 export interface ConsumedTopic {
   readonly routes: TopicRoutes;
   readonly ordering: Ordering;
+  /** Of a retry topic: the physical topic whose records are parked in it. Else null. */
+  readonly parkedFrom: string | null;
 }
 
 export interface GroupConsumerParts {
@@ -53,6 +57,9 @@ export interface GroupConsumerParts {
   readonly running: RunningHandlers;
   readonly handlers: readonly HandlerRuntime[];
   readonly budget: BufferBudget;
+  /** Of retry topics. */
+  readonly parkedBudget: BufferBudget;
+  readonly maxWaiting: number;
   readonly signals: SignalSink;
   readonly clock: Clock;
   /** True when the idempotency store is one that other members of the group cannot see. */
@@ -77,7 +84,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   #isHeld: (topic: string) => boolean = () => false;
 
   constructor(private readonly parts: GroupConsumerParts) {
-    const { settings, driver, signals, clock, budget } = parts;
+    const { settings, driver, signals, clock, maxWaiting } = parts;
     const { groupId } = settings;
     this.#committer = new OffsetCommitter({
       intervalMs: settings.commitIntervalMs,
@@ -94,7 +101,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     });
     this.#flow = new FlowControl({
       maxSpan: settings.maxSpan,
-      budget,
+      maxWaiting,
       pause: (partition) => {
         driver.pause(partition);
         signals.emit('partitionPaused', this.#ref(partition));
@@ -150,8 +157,9 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   }
 
   holdTopics(isHeld: (topic: string) => boolean): void {
-    this.#isHeld = isHeld;
-    for (const owned of this.#owned.values()) this.#flow.hold(owned, isHeld(owned.topic));
+    // Whoever pauses a topic does not mean its records to come back from the retry topic.
+    this.#isHeld = (topic) => isHeld(topic) || isHeld(this.#parkedFrom(topic) ?? topic);
+    for (const owned of this.#owned.values()) this.#flow.hold(owned, this.#isHeld(owned.topic));
     this.parts.pump();
   }
 
@@ -195,12 +203,12 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   }
 
   onAssigned(gained: readonly OwnedTopicPartition[], kept: readonly OwnedTopicPartition[]): void {
-    const { clock, budget, signals } = this.parts;
+    const { clock, signals } = this.parts;
     for (const owned of gained) {
-      const partition = new OwnedPartition<ConsumedRecord>(owned, clock);
+      const partition = new OwnedPartition<ConsumedRecord>(owned, clock, this.#budgetOf(owned));
       this.#owned.set(partitionName(owned), partition);
       this.#flow.hold(partition, this.#isHeld(owned.topic));
-      budget.join();
+      partition.budget.join();
       signals.emit('partitionAssigned', { ...this.#ref(owned), epoch: owned.epoch });
     }
     if (this.#stopping) {
@@ -247,8 +255,8 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
       this.#owned.delete(name);
       partition.lose();
       this.#flow.forget(partition);
-      this.parts.budget.give(partition.bytes);
-      this.parts.budget.leave();
+      partition.budget.give(partition.bytes);
+      partition.budget.leave();
       const abandoned = [...partition.tracker.unsettled()].length;
       const { epoch } = partition;
       this.parts.signals.emit('partitionLost', { ...this.#ref(partition), epoch, abandoned });
@@ -283,7 +291,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   #accept(consumed: ConsumedRecord): void {
     const { partition, bytes } = consumed;
     partition.bytes += bytes;
-    this.parts.budget.take(bytes);
+    partition.budget.take(bytes);
     if (partition.lanes.push(consumed)) this.#begin(consumed);
   }
 
@@ -293,10 +301,11 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     for (let next: ConsumedRecord | null = head; next !== null;) {
       const topic = topics.get(next.partition.topic);
       if (topic === undefined) return;
-      const opened = this.#open(next, topic.routes);
+      const opened = this.#open(next, topic);
       if (opened === null) return;
       if (opened.kind === 'deliver') {
-        dispatch(opened);
+        if (opened.parked === null) dispatch(opened);
+        else void this.#dispatchWhenDue(opened, opened.parked.dueAt);
         return;
       }
       if (opened.kind === 'dead-letter') {
@@ -307,9 +316,26 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     }
   }
 
-  #open(consumed: ConsumedRecord, routes: TopicRoutes): Opened | null {
+  /** A parked record waits until it is due with nothing in hand: no ticket, no slot, no claim. */
+  async #dispatchWhenDue(delivery: Delivery, dueAt: number): Promise<void> {
+    const { partition, place } = delivery.record;
+    // Whoever wrote that time, a record is never hidden for longer than one may be parked.
+    const at = Math.min(dueAt, this.parts.clock.now() + MAX_PARKED_MS);
+    place.deliveredAt = Math.max(place.deliveredAt, at);
+    partition.waiting++;
+    const isDue = await partition.whenDue(at);
+    partition.waiting--;
+    if (!isDue) return;
+    this.#flow.afterSettlement();
+    this.parts.dispatch(delivery);
+  }
+
+  #open(consumed: ConsumedRecord, { routes, parkedFrom }: ConsumedTopic): Opened | null {
+    const { pipeline, signals } = this.parts;
     try {
-      return this.parts.pipeline.open(consumed, routes);
+      if (parkedFrom === null) return pipeline.open(consumed, routes);
+      const place = { groupId: this.groupId, source: parkedFrom, routes };
+      return openParked(consumed, place, signals);
     } catch (error) {
       this.faulted(consumed, error);
       return null;
@@ -320,10 +346,19 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   #settle(consumed: ConsumedRecord): ConsumedRecord | null {
     const { partition, bytes } = consumed;
     partition.bytes -= bytes;
-    this.parts.budget.give(bytes);
+    partition.budget.give(bytes);
     if (partition.tracker.settle(consumed.place)) this.#committer.schedule(partition);
     this.#flow.afterSettlement();
     return partition.lanes.finish(consumed);
+  }
+
+  #parkedFrom(topic: string): string | null {
+    return this.parts.topics.get(topic)?.parkedFrom ?? null;
+  }
+
+  #budgetOf({ topic }: TopicPartition): BufferBudget {
+    const { budget, parkedBudget } = this.parts;
+    return this.#parkedFrom(topic) === null ? budget : parkedBudget;
   }
 
   async #drain(partitions: readonly OwnedPartition[], deadlineMs: number): Promise<boolean> {

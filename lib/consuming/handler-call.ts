@@ -69,6 +69,9 @@ export class HandlerCall implements RunningHandler, CallControl {
   get partition(): OwnedPartition {
     return this.course.partition;
   }
+  get offset(): bigint {
+    return this.course.delivery.record.record.offset;
+  }
 
   /** Reads the payload and calls the handler; tells how it ended, perhaps at once. Never throws. */
   run(): void {
@@ -175,8 +178,11 @@ export class HandlerCall implements RunningHandler, CallControl {
   }
 }
 
-function readFor({ wholeTopic }: BoundHandler, { route, record }: Delivery): MaybePromise<unknown> {
-  if (wholeTopic !== undefined) return wholeTopic.read(record.record, record.partition);
+function readFor(
+  { wholeTopic }: BoundHandler,
+  { route, envelope }: Delivery,
+): MaybePromise<unknown> {
+  if (wholeTopic !== undefined) return wholeTopic.read(envelope.record, envelope);
   if (route.contract === null) throw new TypeError('an event handler was given an unrouted record');
-  return readPayload(route.contract, record.record);
+  return readPayload(route.contract, envelope.record);
 }

@@ -19,12 +19,25 @@ export interface CourseStart {
   readonly ending: RecordEnding;
 }
 
+/** Why a record is given up, and where it goes. */
+export interface Verdict {
+  readonly reason: DeadLetterReason;
+  readonly error: Error;
+  /**
+   * Until when it waits in the retry topic, in milliseconds since the Unix epoch; null: it goes to the
+   * dead-letter topic, as it does where it is too large for the retry topic.
+   */
+  readonly parkedUntil: number | null;
+}
+
 /** One handler's course over one record: what its passes know of each other. */
 export class HandlerCourse {
   readonly ref: HandlerRef;
-  /** Failed attempts so far; a shared store also counts those before a restart. */
-  attempts = 0;
-  firstFailedAt: Date | null = null;
+  /** Failed attempts so far, those before a retry topic included; a shared store also counts those before a restart. */
+  attempts: number;
+  firstFailedAt: Date | null;
+  /** Of its claims: how often it was parked before. */
+  readonly level: number;
   /** Whether claims are taken for it; handlers of whole topics say so themselves, once they run. */
   claims: boolean;
   /** Why the latest call did not run the handler's body; null when it did. */
@@ -43,8 +56,8 @@ export class HandlerCourse {
   hasPlace = false;
   /** Whether it tries, for all that are held, if an outage is over. */
   probing = false;
-  /** Set once the record is given up: what is left is to have it acknowledged in the DLQ. */
-  verdict: { readonly reason: DeadLetterReason; readonly error: Error } | null = null;
+  /** Set once the record is given up: what is left is to have it acknowledged elsewhere. */
+  verdict: Verdict | null = null;
   /** Failed tries in a row to reach the store or the DLQ, for the backoff. */
   setbacks = 0;
   /** What the latest attempt was given; undefined when it could not be read. */
@@ -66,13 +79,16 @@ export class HandlerCourse {
     this.runtime = runtime;
     this.key = key;
     this.ending = ending;
-    const { record, envelope } = delivery;
+    const { envelope, parked } = delivery;
+    this.level = parked === null ? 0 : parked.level;
+    this.attempts = parked === null ? 0 : parked.attempts;
+    this.firstFailedAt = parked === null ? null : parked.firstFailedAt;
     this.claims = runtime.handler.wholeTopic === undefined;
     this.ref = {
       groupId,
-      topic: record.partition.topic,
-      partition: record.partition.partition,
-      offset: record.record.offset,
+      topic: envelope.topic,
+      partition: envelope.partition,
+      offset: envelope.record.offset,
       handlerId: runtime.id,
       eventId: envelope.eventId,
       eventType,
@@ -83,6 +99,11 @@ export class HandlerCourse {
   remember(attempts: number): void {
     if (!this.#remembers) this.attempts = Math.max(this.attempts, attempts);
     this.#remembers = true;
+  }
+
+  /** The attempts since it was delivered count for nothing. */
+  forgive(): void {
+    this.attempts = this.delivery.parked?.attempts ?? 0;
   }
 
   /** Gives the ticket back, if it is held: others may be claimed for the handler meanwhile. */

@@ -18,13 +18,17 @@ import {
   unknownOverrides,
   type PlacedHandler,
 } from './handler-rules.js';
+import { retryTopicProblems } from './retry-topics.js';
 
 /** Where handlers are looked for, and what they are resolved with. */
 export interface DiscoveryScope {
   readonly modules: ModulesContainer;
   /** The enhancers in front of each handler's own; an empty config for none. */
   readonly globals: ApplicationConfig;
-  readonly settings: Pick<KafkaEventsSettings, 'topicName' | 'defaultGroupId' | 'handlerOverrides'>;
+  readonly settings: Pick<
+    KafkaEventsSettings,
+    'topicName' | 'defaultGroupId' | 'handlerOverrides' | 'retryTopic' | 'deadLetter'
+  >;
   /** Handlers found by others, held to the same rules. Default: none. */
   readonly wholeTopics?: readonly WholeTopicDeclaration[];
   /** A handler's options, with the module's overrides and defaults applied. */
@@ -71,6 +75,7 @@ export function discoverHandlers(scope: DiscoveryScope): BoundHandler[] {
     ...duplicateIds([...declared.flatMap(withFormerIds), ...oncePerMethod(wholeTopics)]),
     ...mixedOrderings(all, settings.topicName),
     ...clashingDefinitions(handlers, settings.topicName),
+    ...retryTopicProblems(all, settings),
     ...unknownOverrides(Object.keys(settings.handlerOverrides), [...declared, ...wholeTopics]),
   );
   if (problems.length > 0) throw new InvalidHandlerError(problems);

@@ -1,5 +1,5 @@
 import type { OutageOptions, OutagePolicy } from '../failure/outage-breaker.js';
-import type { RetryOptions, RetryPolicy } from '../failure/retry-policy.js';
+import type { RetryOptions, RetryPolicy, RetryTopicOptions } from '../failure/retry-policy.js';
 import type { AdaptiveOptions, AdaptivePolicy } from './adaptive-limit.js';
 import type { RateOptions, RatePolicy } from './rate-limit.js';
 
@@ -42,6 +42,16 @@ export interface EventHandlerOptions {
   /** At most how often it starts in this process. Default: as often as it can. */
   readonly rate?: RateOptions | false;
   readonly retry?: RetryOptions;
+  /**
+   * Further attempts without holding up its key: when those in the lane are spent (`retry.attempts`),
+   * the record is written to the group's retry topic, `<topic>.<group>.retry`, waits there for the next
+   * of `delaysMs`, and is tried once after each; the records behind it go on at once.
+   *
+   * **This gives up order within the key**: an event is then handled after later ones of its key. Leave
+   * it off where a handler could not stand that. Default: the module's `retryTopic.delaysMs`; `false`
+   * for none.
+   */
+  readonly retryTopic?: RetryTopicOptions | false;
   /** `false`: failures are never taken for an outage. Default: the module's `outage`. */
   readonly outage?: OutageOptions | false;
   /** `false` runs the handler for every delivery: for handlers that are idempotent by themselves. */
@@ -58,6 +68,8 @@ export interface HandlerSettings {
   readonly id: string;
   /** The oldest id it ever had: what its claims are named after. */
   readonly claimedAs: string;
+  /** Ids it had before, oldest first. */
+  readonly aliases: readonly string[];
   readonly groupId: string;
   readonly concurrency: number | AdaptivePolicy;
   readonly ordering: Ordering;
@@ -65,6 +77,8 @@ export interface HandlerSettings {
   /** Null: as often as it can. */
   readonly rate: RatePolicy | null;
   readonly retry: RetryPolicy;
+  /** Null: attempts are made in the lane alone, but for errors whose schedule says otherwise. */
+  readonly retryTopic: RetryTopicOptions | null;
   /** Null: every failure is the record's own. */
   readonly outage: OutagePolicy | null;
   /** Null: no dedup. */

@@ -55,6 +55,12 @@ export class HandlerRuntime implements ControlledHandler {
     return this.#held;
   }
 
+  /** Whether it goes, or went, by that id. */
+  answersTo(id: string): boolean {
+    const { aliases } = this.handler.settings;
+    return this.id === id || aliases.includes(id);
+  }
+
   hold(held: boolean): void {
     this.#held = held;
     this.#resize();

@@ -1,6 +1,7 @@
 import type { Clock } from '../contracts/clock.js';
 import type { OwnedTopicPartition } from '../kafka/driver.js';
 import { OffsetTracker, type TrackedOffset } from '../kafka/offset-tracker.js';
+import type { BufferBudget } from './buffer-budget.js';
 import { Lanes, type LaneEntry } from './lanes.js';
 import type { Interruption } from './semaphore.js';
 
@@ -15,8 +16,8 @@ export class RecordPlace implements TrackedOffset {
     readonly offset: bigint,
     readonly nextOffset: bigint,
     readonly laneKey: string | null,
-    /** Milliseconds since the Unix epoch. */
-    readonly deliveredAt: number,
+    /** In milliseconds since the Unix epoch; of a record of a retry topic, when it is due. */
+    public deliveredAt: number,
   ) {}
 }
 
@@ -42,6 +43,8 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
   readonly lanes = new Lanes<E>();
   /** Bytes of its unsettled records. */
   bytes = 0;
+  /** Records of a retry topic that wait in memory until they are due. */
+  waiting = 0;
   /** The last offset that the broker acknowledged. */
   committed: bigint | null = null;
   /** Set by flow control alone. */
@@ -59,6 +62,8 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
   constructor(
     owned: OwnedTopicPartition,
     private readonly clock: Clock,
+    /** What its bytes count against. */
+    readonly budget: BufferBudget,
   ) {
     this.topic = owned.topic;
     this.partition = owned.partition;
@@ -144,6 +149,16 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
       await new Promise<void>((resolve) => this.#changed.add(resolve));
     }
     return this.active;
+  }
+
+  /** Waits until that time, through drains and holds: true, or false once the partition is lost. */
+  async whenDue(at: number): Promise<boolean> {
+    while (await this.whenActive()) {
+      const waitMs = at - this.clock.now();
+      if (waitMs <= 0) return true;
+      await this.sleep(waitMs);
+    }
+    return false;
   }
 
   /**

@@ -5,6 +5,8 @@ export type RecordOutcome =
   | 'handled'
   | 'duplicate'
   | 'dead-lettered'
+  /** Acknowledged in a retry topic. */
+  | 'parked'
   | 'not-ours'
   | 'tombstone'
   /** The partition was lost, or the process stops: the record is delivered again, elsewhere. */
@@ -18,7 +20,13 @@ export interface RecordEnding {
 }
 
 /** From the lightest to the gravest, which names the record's. */
-const GRAVITY: readonly RecordOutcome[] = ['duplicate', 'handled', 'dead-lettered', 'abandoned'];
+const GRAVITY: readonly RecordOutcome[] = [
+  'duplicate',
+  'handled',
+  'parked',
+  'dead-lettered',
+  'abandoned',
+];
 
 /** The ending of a record that several handlers take: it ends when all have come to an end. */
 export class SharedEnding implements RecordEnding {

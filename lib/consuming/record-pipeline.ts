@@ -2,6 +2,7 @@ import type { Clock } from '../contracts/clock.js';
 import { EventEnvelope } from '../contracts/event-envelope.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
+import type { ParkedRecord } from '../failure/parked-record.js';
 import { ClaimKeys } from '../idempotency/claim-keys.js';
 import { UnroutableRecordError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
@@ -24,9 +25,16 @@ import { SharedEnding, type RecordEnding, type RecordOutcome } from './record-en
 
 /** A record after decoding and routing: for handlers, or at its end already. */
 export type Opened =
-  | Delivery
-  | { readonly kind: 'settle'; readonly outcome: 'not-ours' | 'tombstone' }
-  | { readonly kind: 'dead-letter'; readonly reason: DeadLetterReason; readonly error: Error };
+  Delivery | { readonly kind: 'settle'; readonly outcome: 'not-ours' | 'tombstone' } | Unhandled;
+
+/** A record that reaches no handler. */
+export interface Unhandled {
+  readonly kind: 'dead-letter';
+  readonly reason: DeadLetterReason;
+  readonly error: Error;
+  /** What the record is, where it comes from a retry topic; null when it is what it was delivered as. */
+  readonly parked: ParkedRecord | null;
+}
 
 export interface PipelineSteps {
   readonly claim: ClaimStep;
@@ -57,13 +65,12 @@ type Step = Pass | typeof CALLING | Promise<Pass | typeof CALLING>;
 const AGAIN: Pass = { kind: 'again', wait: null };
 const DUPLICATE: Pass = { kind: 'end', outcome: 'duplicate' };
 const HANDLED: Pass = { kind: 'end', outcome: 'handled' };
-const DEAD_LETTERED: Pass = { kind: 'end', outcome: 'dead-lettered' };
 
 /**
  * The way of a record, its steps in this order:
  *
  *     decode ─ route ─ (lane) ─ claim ─ slot ─ handle ─ complete ─ settle
- *                                 │               └ failed: filters, then retry in lane | dead letter
+ *                                 │               └ failed: filters, then retry in lane | retry topic | dead letter
  *                                 └ done, parked or dead: duplicate · in progress elsewhere: wait
  *
  * `open` decodes and routes when the record reaches the head of its lane; `run` does the rest for
@@ -104,7 +111,7 @@ export class RecordPipeline {
         return unroutable('invalid', "the record has no event id, and missingId is 'dead-letter'");
       }
     }
-    return { kind: 'deliver', record, envelope, route, handlers };
+    return { kind: 'deliver', record, envelope, parked: null, route, handlers };
   }
 
   /** Takes a record, whose handlers all have a ticket, to its end; gives the tickets back. Never throws. */
@@ -117,16 +124,21 @@ export class RecordPipeline {
   /** Dead-letters a record that reaches no handler, trying for as long as its partition is ours. */
   async deadLetter(
     record: ConsumedRecord,
-    { reason, error }: { readonly reason: DeadLetterReason; readonly error: Error },
+    { reason, error, parked }: Unhandled,
     ending: RecordEnding,
   ): Promise<void> {
     const { partition } = record;
-    const firstFailedAt = new Date(this.clock.now());
-    const givenUp = { handlerId: null, reason, error, attempts: 0, firstFailedAt };
+    const placed = parked === null ? record : { record: parked.record, partition: parked.origin };
+    const {
+      handlerId = null,
+      attempts = 0,
+      firstFailedAt = new Date(this.clock.now()),
+    } = parked ?? {};
+    const givenUp = { handlerId, reason, error, attempts, firstFailedAt };
     let written = false;
     for (let tries = 1; !written && (await partition.whenActive()); tries++) {
       partition.enter();
-      written = await this.steps.deadLetter.write(record, givenUp);
+      written = await this.steps.deadLetter.write(placed, givenUp);
       partition.exit();
       if (!written) await partition.sleep(backoffMs(tries));
     }
@@ -301,7 +313,8 @@ export class RecordPipeline {
 
   async #giveUp(course: HandlerCourse): Promise<Pass> {
     course.returnTicket();
-    if (await this.steps.giveUp.giveUp(course)) return DEAD_LETTERED;
+    const outcome = await this.steps.giveUp.giveUp(course);
+    if (outcome !== null) return { kind: 'end', outcome };
     return this.#again(course, course.partition.sleep(backoffMs(++course.setbacks)));
   }
 
@@ -334,5 +347,5 @@ function eventTypeFor({ route, envelope }: Delivery, { handler }: HandlerRuntime
 }
 
 function unroutable(reason: DeadLetterReason, why: string): Opened {
-  return { kind: 'dead-letter', reason, error: new UnroutableRecordError(why) };
+  return { kind: 'dead-letter', reason, error: new UnroutableRecordError(why), parked: null };
 }

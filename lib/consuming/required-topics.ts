@@ -2,18 +2,19 @@ import { MissingTopicsError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import type { AdminDriver, TopicDescription, TopicSpec } from '../kafka/driver.js';
 import { topicsOf, type BoundHandler } from './event-handler.js';
+import { retryTopicsOf } from './retry-topics.js';
 
-/** What a dead-letter topic must hold beyond the largest record: its own headers. */
-const DEAD_LETTER_OVERHEAD_BYTES = 64 * 1024;
+/** What dead-letter and retry topics must hold beyond the largest record: our own headers. */
+const OVERHEAD_BYTES = 64 * 1024;
 
-/** A topic the handlers cannot do without; dead-letter topics must hold a record and its headers. */
+/** A topic the handlers cannot do without; where records are set aside they must fit with our headers. */
 interface RequiredTopic {
   readonly topic: string;
   readonly minMessageBytes: number | null;
 }
 
 /**
- * Checks, or creates, the topics that handlers and dead letters need.
+ * Checks, or creates, the topics that handlers, their retries and dead letters need.
  *
  * @throws MissingTopicsError naming those missing or too small, and the commands that mend it.
  */
@@ -37,15 +38,20 @@ export async function ensureTopics(
 }
 
 function requiredTopics(
-  { topicName, deadLetter, producer }: KafkaEventsSettings,
+  settings: KafkaEventsSettings,
   handlers: readonly BoundHandler[],
 ): readonly RequiredTopic[] {
+  const { topicName, deadLetter, producer } = settings;
   const sources = new Set(handlers.flatMap((handler) => topicsOf(handler, topicName)));
-  const minMessageBytes = producer.maxRecordBytes + DEAD_LETTER_OVERHEAD_BYTES;
-  return [...sources].flatMap((topic) => [
-    { topic, minMessageBytes: null },
-    { topic: deadLetter.topicName(topic), minMessageBytes },
-  ]);
+  const retries = new Set(handlers.flatMap((handler) => retryTopicsOf(handler, settings)));
+  const minMessageBytes = producer.maxRecordBytes + OVERHEAD_BYTES;
+  return [
+    ...[...sources].flatMap((topic) => [
+      { topic, minMessageBytes: null },
+      { topic: deadLetter.topicName(topic), minMessageBytes },
+    ]),
+    ...[...retries].map((topic) => ({ topic, minMessageBytes })),
+  ];
 }
 
 async function create(
@@ -82,7 +88,7 @@ function problemOf(
   return {
     topic,
     mend:
-      `holds ${String(maxMessageBytes)} bytes a record, dead letters may need ${String(minMessageBytes)}. ` +
+      `holds ${String(maxMessageBytes)} bytes a record, it may need ${String(minMessageBytes)}. ` +
       `kafka-configs.sh --bootstrap-server … --alter --topic ${topic} --add-config max.message.bytes=${String(minMessageBytes)}`,
   };
 }

@@ -5,7 +5,9 @@ import type { OwnedPartition } from './owned-partition.js';
 /** A handler at work on a record. */
 export interface RunningHandler {
   readonly context: EventContext;
+  /** Where its record was delivered from; the context says where it was written to. */
   readonly partition: OwnedPartition;
+  readonly offset: bigint;
   /** When `onDue` is called next; milliseconds since the Unix epoch. */
   dueAt: number;
   /** Called when the time is up; answers the next moment to call it, or null. */

@@ -42,6 +42,25 @@ export const DEAD_LETTER_HEADERS = {
   replayCount: 'dlq-replay-count',
 } as const;
 
+/**
+ * What a record in a retry topic carries behind the headers that it had, all of them each time: so the
+ * last of each name is ours, and others before it are the record's own, whoever wrote them.
+ */
+export const RETRY_HEADERS = {
+  originalTopic: 'retry-original-topic',
+  originalPartition: 'retry-original-partition',
+  originalOffset: 'retry-original-offset',
+  originalTimestamp: 'retry-original-timestamp',
+  group: 'retry-group',
+  handler: 'retry-handler',
+  level: 'retry-level',
+  dueAt: 'retry-due-at',
+  attempts: 'retry-attempts',
+  firstFailedAt: 'retry-first-failed-at',
+  errorClass: 'retry-error-class',
+  errorMessage: 'retry-error-message',
+} as const;
+
 /** Headers that callers may not set by hand: they are ours to write, or believed on our own topics only. */
 export function isReservedHeader(name: string): boolean {
   return (

@@ -8,6 +8,7 @@ import type { HandlerRef } from '../observability/observer.js';
 import type { DeadLetterReason } from './dead-letter-reason.js';
 import {
   MAX_LANE_DELAY_MS,
+  MAX_PARKED_MS,
   retryDelayMs,
   type FailureClass,
   type InvocationFault,
@@ -17,6 +18,8 @@ import {
 /** What becomes of a failed attempt. */
 export type FailureVerdict =
   | { readonly kind: 'retry'; readonly delayMs: number }
+  /** Its lane is not to wait for the next attempt. */
+  | { readonly kind: 'park'; readonly delayMs: number }
   | { readonly kind: 'dead-letter'; readonly reason: DeadLetterReason };
 
 export interface FailedAttempt {
@@ -25,6 +28,10 @@ export interface FailedAttempt {
   /** Attempts that have failed, this one included. */
   readonly attempts: number;
   readonly policy: RetryPolicy;
+  /** What the record may wait for in a retry topic, one after the other; null where there is none. */
+  readonly delaysMs: readonly number[] | null;
+  /** How often it has been in the retry topic. */
+  readonly level: number;
   /** In [0, 1), for the jitter. */
   readonly random: number;
   readonly ref: HandlerRef;
@@ -67,14 +74,28 @@ function classOf({
   }
 }
 
-/** Another attempt after `delayMs` (null: the policy's backoff) while attempts are left. */
+/**
+ * Another attempt after `delayMs` (null: the policy's backoff) while attempts are left; then those of
+ * the retry topic, each of which is one, and where a longer delay is asked for than a lane may wait.
+ */
 export function retryOrExhausted(
-  { attempts, policy, random }: Pick<FailedAttempt, 'attempts' | 'policy' | 'random'>,
+  failed: Pick<FailedAttempt, 'attempts' | 'policy' | 'random' | 'delaysMs' | 'level'>,
   delayMs: number | null,
 ): FailureVerdict {
-  if (attempts >= policy.attempts) return deadLetter('retries-exhausted');
+  const { attempts, policy, random, delaysMs, level } = failed;
+  const isLastOfLane = level > 0 || attempts >= policy.attempts;
+  const parkedMs = delaysMs?.[level];
+  if (parkedMs !== undefined && (isLastOfLane || (delayMs ?? 0) > MAX_LANE_DELAY_MS)) {
+    return { kind: 'park', delayMs: clamp(delayMs ?? parkedMs, MAX_PARKED_MS) };
+  }
+  if (isLastOfLane) return deadLetter('retries-exhausted');
   const wanted = delayMs ?? retryDelayMs(policy, attempts, random);
-  return { kind: 'retry', delayMs: Math.min(Math.max(0, wanted), MAX_LANE_DELAY_MS) };
+  return { kind: 'retry', delayMs: clamp(wanted, MAX_LANE_DELAY_MS) };
+}
+
+function clamp(delayMs: number, longestMs: number): number {
+  // Whatever is no delay, NaN included, is none.
+  return delayMs > 0 ? Math.min(delayMs, longestMs) : 0;
 }
 
 function deadLetter(reason: DeadLetterReason): FailureVerdict {

@@ -55,16 +55,33 @@ export type ErrorClass = abstract new (...args: never[]) => Error;
 export interface ErrorSchedule extends RetrySchedule {
   /** A class of errors, or a function that answers true for them. */
   readonly when: ErrorClass | ((error: Error) => boolean);
+  /** In place of the handler's `retryTopic`, which says what that means. */
+  readonly retryTopic?: RetryTopicOptions | false;
+}
+
+/** How a record goes on when its attempts in the lane are spent: see `retryTopic` of a handler. */
+export interface RetryTopicOptions {
+  /**
+   * What it waits for in the retry topic before each further attempt, in milliseconds, up to a day
+   * each. After the last it is dead-lettered. An empty list parks nothing more, but what is parked
+   * still comes back: leave that for as long as something may be.
+   */
+  readonly delaysMs: readonly number[];
 }
 
 /** A schedule with every default filled in. */
 export type RetryPace = Readonly<Required<RetrySchedule>>;
 
-/** Retry options with every default filled in. */
-export type RetryPolicy = RetryPace & Pick<RetryOptions, 'classify' | 'schedules'>;
+/** Retry options with every default filled in; `retryTopic` where a schedule has one of its own. */
+export type RetryPolicy = RetryPace &
+  Pick<RetryOptions, 'classify' | 'schedules'> &
+  Pick<ErrorSchedule, 'retryTopic'>;
 
 /** The longest a record may wait inside its lane before the next attempt. */
 export const MAX_LANE_DELAY_MS = 30_000;
+
+/** The longest a record may wait in a retry topic; a longer wish is cut. */
+export const MAX_PARKED_MS = 24 * 60 * 60_000;
 
 export const DEFAULT_RETRY = {
   attempts: 5,

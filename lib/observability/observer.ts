@@ -72,6 +72,16 @@ export interface Signals {
   handlerTimedOut: HandlerRef & { readonly timeoutMs: number };
   /** A handler outlived twice its timeout: its slot is lost until its promise settles. */
   slotLeaked: HandlerRef;
+  /** A record was acknowledged in a retry topic, to be tried again when it is due. */
+  parked: HandlerRef & {
+    readonly retryTopic: string;
+    /** How often it has been parked, this time included. */
+    readonly level: number;
+    /** Milliseconds since the Unix epoch. */
+    readonly dueAt: number;
+  };
+  /** A record could not be written to its retry topic; it is tried again and the offset waits. */
+  parkFailed: HandlerRef & { readonly retryTopic: string; readonly error: Error };
   /** A record was acknowledged in the dead-letter topic. */
   deadLettered: RecordRef & {
     readonly handlerId: string | null;

@@ -77,6 +77,15 @@ export function signalLog(
     onSlotLeaked: (ref) => {
       log.error(`${handler(ref)}: never came back, its slot is lost until it does`);
     },
+    onParked: ({ retryTopic, level, dueAt, ...ref }) => {
+      const until = new Date(dueAt).toISOString();
+      log.log(`${handler(ref)}: parked in "${retryTopic}" until ${until}, level ${String(level)}`);
+    },
+    onParkFailed: ({ retryTopic, error, ...ref }) => {
+      if (seldom(`retry ${retryTopic}`)) {
+        log.error(`${handler(ref)}: "${retryTopic}" did not take it, offset held${why(error)}`);
+      }
+    },
     onDeadLettered: ({ reason, deadLetterTopic, handlerId, error, ...ref }) => {
       const by = handlerId === null ? '' : ` by ${handlerId}`;
       log.warn(`${place(ref)}: dead-lettered to "${deadLetterTopic}"${by}, ${reason}${why(error)}`);

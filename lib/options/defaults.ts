@@ -37,6 +37,7 @@ interface Defaults
       | 'tombstones'
       | 'shutdownDrainMs'
       | 'nestTransport'
+      | 'retryTopic'
     > {
   readonly allowInsecure: boolean;
   /** Heartbeat and drain give way to a short session, the rebalance timeout to a long one. */
@@ -89,6 +90,12 @@ export const DEFAULTS = {
     maxBatchRecords: 500,
   },
   retry: DEFAULT_RETRY,
+  retryTopic: {
+    delaysMs: null,
+    topicName: (topic, groupId) => `${topic}.${groupId}.retry`,
+    maxWaitingRecords: 500,
+    maxWaitingBytes: 16 * MIB,
+  },
   outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30 * SECOND },
   crashLoop: DEFAULT_CRASH_LOOP,
   idempotency: { windowMs: 30 * MINUTE, onStoreError: 'pause' },

@@ -8,7 +8,7 @@ import type { OutageOptions } from '../failure/outage-breaker.js';
 import { DAY, DEFAULTS } from './defaults.js';
 import { COUNT, RETENTION_MS } from './option-ranges.js';
 import { onlyGiven, type OptionSection } from './option-section.js';
-import { readRetry } from './retry-options.js';
+import { readRetry, readRetryTopic } from './retry-options.js';
 
 /** A timer runs for twice the timeout. */
 const TIMEOUT_MS = { min: 1, max: DAY };
@@ -22,6 +22,7 @@ export function readHandler(section: OptionSection<EventHandlerOverrides>): Even
     timeoutMs: section.integer('timeoutMs', TIMEOUT_MS),
     rate: readRate(section),
     retry: section.section('retry', readRetry),
+    retryTopic: readRetryTopic(section),
     outage: readOutage(section),
     idempotency: readIdempotency(section),
     tombstones: section.boolean('tombstones'),

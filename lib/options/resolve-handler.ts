@@ -9,7 +9,13 @@ import { OptionSection } from './option-section.js';
 /** What a handler's settings depend on beside its own options. */
 type HandlerDefaults = Pick<
   KafkaEventsSettings,
-  'defaultGroupId' | 'handlerOverrides' | 'idempotency' | 'outage' | 'retry' | 'tombstones'
+  | 'defaultGroupId'
+  | 'handlerOverrides'
+  | 'idempotency'
+  | 'outage'
+  | 'retry'
+  | 'retryTopic'
+  | 'tombstones'
 >;
 
 /**
@@ -40,6 +46,7 @@ export function resolveHandler(
   return {
     id,
     claimedAs: aliases[0] ?? id,
+    aliases,
     ...DEFAULTS.handler,
     tombstones: settings.tombstones,
     ...own,
@@ -47,6 +54,7 @@ export function resolveHandler(
     groupId,
     retry: { ...settings.retry, ...own.retry, ...override.retry },
     concurrency: concurrencyOf(own, override),
+    retryTopic: mergeRetryTopic(own, override, settings.retryTopic.delaysMs),
     rate: mergeRate(own, override),
     outage: mergeOutage(own, override, settings.outage),
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
@@ -80,6 +88,16 @@ function mergeRate(
 ): HandlerSettings['rate'] {
   if (override === undefined || override === false) return null;
   return { burst: 1, ...(own === false ? {} : own), ...override };
+}
+
+function mergeRetryTopic(
+  own: EventHandlerOptions,
+  override: EventHandlerOptions,
+  delaysMs: readonly number[] | null,
+): HandlerSettings['retryTopic'] {
+  const last = override.retryTopic ?? own.retryTopic;
+  if (last !== undefined) return last === false ? null : last;
+  return delaysMs === null ? null : { delaysMs };
 }
 
 function mergeOutage(

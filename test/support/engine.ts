@@ -45,12 +45,14 @@ export function handlerOf(
     settings: {
       id,
       claimedAs: id,
+      aliases: [],
       groupId: 'group',
       concurrency: 16,
       ordering: 'key',
       timeoutMs: 60_000,
       rate: null,
       retry: DEFAULT_RETRY,
+      retryTopic: null,
       outage: null,
       idempotency: { windowMs: 60_000, scope: 'event' },
       tombstones: false,
@@ -77,7 +79,7 @@ export interface EngineOptions {
   readonly sink?: EventSink;
   /** Of the process; engines that share one are groups of one process. */
   readonly quarantine?: Quarantine;
-  /** Called before a dead letter is taken; what it throws is what the broker says. */
+  /** Called before a record set aside is taken; what it throws is what the broker says. */
   readonly onDeadLetter?: (topic: string, record: OutRecord) => Promise<void> | void;
 }
 
@@ -107,11 +109,16 @@ export async function startEngine(
     settings,
     driver: { name: 'model', consumer: () => kafka, producer: unused, admin: unused },
     sink: options.sink ?? { publish: unused },
-    sendDeadLetter: async (topic, record) => {
+    sendAside: async (topic, record) => {
       await options.onDeadLetter?.(topic, record);
-      deadLetters.push({ topic, record });
+      const { partition, ...content } = record;
+      const inTopic = partitions.filter((each) => each.topic === topic);
+      const chosen = inTopic[(partition ?? 0) % Math.max(1, inTopic.length)];
+      if (chosen === undefined) deadLetters.push({ topic, record });
+      else chosen.append(content);
     },
     budget: new BufferBudget(settings.maxBufferedBytes),
+    parkedBudget: new BufferBudget(settings.retryTopic.maxWaitingBytes),
     quarantine: options.quarantine ?? new Quarantine(),
     signals: {
       emit: (name, signal) => {
@@ -179,6 +186,12 @@ function engineSettings(
       maxBatchRecords: 500,
     },
     retry: DEFAULT_RETRY,
+    retryTopic: {
+      delaysMs: null,
+      topicName: (topic, groupId) => `${topic}.${groupId}.retry`,
+      maxWaitingRecords: 500,
+      maxWaitingBytes: 16 * 1_048_576,
+    },
     outage: null,
     crashLoop: DEFAULT_CRASH_LOOP,
     idempotency: { store, windowMs: 60_000, onStoreError: 'pause' },

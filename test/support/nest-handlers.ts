@@ -7,6 +7,7 @@ import type { BoundHandler, CallControl } from '../../lib/consuming/event-handle
 import { discoverHandlers, type DiscoveryScope } from '../../lib/consuming/handler-discovery.js';
 import type { EventHandlerOptions, HandlerSettings } from '../../lib/consuming/handler-options.js';
 import { EventEnvelope } from '../../lib/contracts/event-envelope.js';
+import { DEFAULTS } from '../../lib/options/defaults.js';
 import { onCleanup } from './cleanup.js';
 
 /** Handlers of an application as discovery finds them, by id. */
@@ -38,6 +39,8 @@ export async function findHandlers(
       topicName: (topic) => topic,
       defaultGroupId: 'shop',
       handlerOverrides: {},
+      retryTopic: DEFAULTS.retryTopic,
+      deadLetter: DEFAULTS.deadLetter,
       ...settings,
     },
     resolve: plainSettings,
@@ -50,12 +53,14 @@ function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSe
   return {
     id,
     claimedAs: id,
+    aliases: [],
     groupId: options.groupId ?? 'shop',
     concurrency: 16,
     ordering: options.ordering ?? 'key',
     timeoutMs: 1_000,
     rate: null,
     retry: { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 },
+    retryTopic: null,
     outage: null,
     idempotency: null,
     tombstones: false,

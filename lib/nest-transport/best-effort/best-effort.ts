@@ -56,7 +56,7 @@ export class BestEffort {
   constructor(
     private readonly around: Pick<
       GroupSurroundings,
-      'settings' | 'sendDeadLetter' | 'signals' | 'random' | 'owner'
+      'settings' | 'sendAside' | 'signals' | 'random' | 'owner'
     >,
     private readonly modules: ModulesContainer,
   ) {}
@@ -168,7 +168,7 @@ export class BestEffort {
     const clashes = handlers.clashes();
     if (clashes.length > 0) throw new InvalidHandlerError(clashes);
     const { groupId, sessionTimeoutMs } = server;
-    const { settings, sendDeadLetter, signals, random, owner } = this.around;
+    const { settings, sendAside, signals, random, owner } = this.around;
     const { clock, idempotency, deadLetter } = settings;
     const claims = new Claims(idempotency.store, {
       leaseMs: sessionTimeoutMs,
@@ -197,7 +197,7 @@ export class BestEffort {
         leaseMs: sessionTimeoutMs,
         deadLetters: new DeadLetterStep(
           groupId,
-          new DeadLetterWriter(deadLetter, sendDeadLetter),
+          new DeadLetterWriter(deadLetter, sendAside),
           signals,
           clock,
         ),

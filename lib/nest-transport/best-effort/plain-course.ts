@@ -31,6 +31,9 @@ export interface CourseSurroundings {
 /** Of the record, not of a replay. */
 const ORIGINAL_LEVEL = 0;
 
+/** Nobody here could consume a retry topic. */
+const NO_TOPIC = { delaysMs: null, level: ORIGINAL_LEVEL };
+
 /** How often a claim in progress elsewhere is asked for again. */
 const POLL_MS = 250;
 
@@ -207,7 +210,7 @@ export class PlainCourse {
     };
     const policy = policyFor(settings.retry, error, onClassifyError);
     const failed = { error, fault, attempts: this.#failures, policy, random: random() };
-    const verdict = classifyFailure({ ...failed, ref: this.ref, onClassifyError });
+    const verdict = classifyFailure({ ...failed, ...NO_TOPIC, ref: this.ref, onClassifyError });
     const delayMs = verdict.kind === 'retry' ? verdict.delayMs : null;
     signals.emit('attemptFailed', { ...this.ref, attempt: this.#failures, error, delayMs });
     return verdict;

@@ -47,7 +47,7 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
       },
     },
     sink: { publish: () => Promise.reject(new Error('unused')) },
-    sendDeadLetter: () => Promise.resolve(),
+    sendAside: () => Promise.resolve(),
     signals,
     random: () => 0,
     owner: 'test',

@@ -36,11 +36,13 @@ describe('resolveHandler', () => {
     expect(resolve({})).toEqual({
       id: ID,
       claimedAs: ID,
+      aliases: [],
       groupId: 'shop',
       concurrency: 16,
       ordering: 'key',
       timeoutMs: 300_000,
       retry: { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 },
+      retryTopic: null,
       outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30_000 },
       rate: null,
       idempotency: { windowMs: 1_800_000, scope: 'event' },
