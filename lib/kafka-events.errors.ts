@@ -282,7 +282,10 @@ export class NonRetryableEventError extends KafkaEventsError {
   }
 }
 
-/** Throw it from a handler to have the record retried after this delay, at most 30 s; attempts count. */
+/**
+ * Throw it from a handler to have the record retried after this delay; attempts count. At most 30 s in
+ * the lane, which waits; a longer delay needs a retry topic (`retryTopic` of the handler), a day at most.
+ */
 export class RetryLaterError extends KafkaEventsError {
   /** @param delayMs milliseconds until the next attempt. */
   constructor(

@@ -9,6 +9,7 @@ export const IN_WORDS: Readonly<Record<SightedName, string>> = {
   handled: 'handled',
   duplicate: 'a duplicate',
   attemptFailed: 'tried and failed',
+  parked: 'parked in a retry topic',
   deadLettered: 'dead-lettered',
   deadLetterFailed: 'not taken by the dead-letter topic',
   undeliverable: 'too large for the dead-letter topic',

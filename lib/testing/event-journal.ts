@@ -1,9 +1,11 @@
 import type { EventContract } from '../contracts/event-contract.js';
 import { EventEnvelope } from '../contracts/event-envelope.js';
-import { DEAD_LETTER_HEADERS } from '../contracts/event-headers.js';
+import { DEAD_LETTER_HEADERS, RETRY_HEADERS } from '../contracts/event-headers.js';
+import { fromRetryTopic, type ParkedRecord } from '../failure/parked-record.js';
 import type { CommitItem } from '../kafka/driver.js';
 import {
   partitionName,
+  type InRecord,
   type OutRecord,
   type RecordBatch,
   type TopicPartition,
@@ -26,6 +28,7 @@ export type SightedName = Extract<
   | 'handled'
   | 'duplicate'
   | 'attemptFailed'
+  | 'parked'
   | 'deadLettered'
   | 'deadLetterFailed'
   | 'undeliverable'
@@ -56,6 +59,8 @@ export class EventJournal implements DriverTap {
   #consuming = false;
   /** Per group and partition, what is not committed yet, by offset. */
   readonly #fetched = new Map<string, Map<bigint, EventEnvelope>>();
+  /** Of retry topics, by the position they had in their own; for good: nobody says when they end. */
+  readonly #parked = new Map<string, EventEnvelope>();
   /** Acknowledged, their signals still to come. */
   readonly #sent: { readonly topic: string; readonly record: SightedRecord }[] = [];
   readonly #waiting = new Set<() => void>();
@@ -75,6 +80,9 @@ export class EventJournal implements DriverTap {
     },
     onAttemptFailed: (signal) => {
       this.#add({ name: 'attemptFailed', signal, record: this.#recordOf(signal) });
+    },
+    onParked: (signal) => {
+      this.#add({ name: 'parked', signal, record: this.#recordOf(signal) });
     },
     onDeadLettered: (signal) => {
       this.#add({ name: 'deadLettered', signal, record: this.#recordOf(signal) });
@@ -128,7 +136,13 @@ export class EventJournal implements DriverTap {
     const records = this.#fetched.get(key) ?? new Map<bigint, EventEnvelope>();
     this.#fetched.set(key, records);
     for (const record of batch.records) {
-      records.set(record.offset, new EventEnvelope(batch, record));
+      const parked = parkedIn(record);
+      if (parked === null) {
+        records.set(record.offset, new EventEnvelope(batch, record));
+      } else {
+        const envelope = new EventEnvelope(parked.origin, parked.record);
+        this.#parked.set(positionName(groupId, parked.origin, parked.record.offset), envelope);
+      }
     }
   }
 
@@ -143,8 +157,8 @@ export class EventJournal implements DriverTap {
 
   sent(topic: string, records: readonly OutRecord[]): void {
     for (const record of records) {
-      // Dead letters are not published: no signal would come for them.
-      if (isDeadLetter(record)) continue;
+      // What is set aside is not published: no signal would come for it.
+      if (isSetAside(record)) continue;
       const envelope = new EventEnvelope({ topic, partition: -1 }, inRecordOf(record, -1n));
       this.#sent.push({ topic, record: sightedRecord(envelope) });
     }
@@ -158,7 +172,10 @@ export class EventJournal implements DriverTap {
   }
 
   #recordOf(ref: RecordRef): SightedRecord | null {
-    const envelope = this.#fetched.get(ownedName(ref.groupId, ref))?.get(ref.offset);
+    const { groupId, offset } = ref;
+    const envelope =
+      this.#fetched.get(ownedName(groupId, ref))?.get(offset) ??
+      this.#parked.get(positionName(groupId, ref, offset));
     return envelope === undefined ? null : sightedRecord(envelope);
   }
 
@@ -177,6 +194,21 @@ function ownedName(groupId: string, partition: TopicPartition): string {
   return `${groupId} ${partitionName(partition)}`;
 }
 
-function isDeadLetter({ headers }: OutRecord): boolean {
-  return headers.some(([name]) => name === DEAD_LETTER_HEADERS.originalTopic);
+function positionName(groupId: string, partition: TopicPartition, offset: bigint): string {
+  return `${ownedName(groupId, partition)}@${offset.toString()}`;
+}
+
+/** Null for a record of no retry topic. */
+function parkedIn(record: InRecord): ParkedRecord | null {
+  if (record.lastHeader(RETRY_HEADERS.originalTopic) === undefined) return null;
+  try {
+    return fromRetryTopic(record);
+  } catch {
+    return null;
+  }
+}
+
+function isSetAside({ headers }: OutRecord): boolean {
+  const names: readonly string[] = [DEAD_LETTER_HEADERS.originalTopic, RETRY_HEADERS.originalTopic];
+  return headers.some(([name]) => names.includes(name));
 }

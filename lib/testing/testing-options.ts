@@ -60,6 +60,7 @@ function over(base: KafkaEventsOptions, top: KafkaEventsOptions): KafkaEventsOpt
     consumer: { ...base.consumer, ...top.consumer },
     producer: { ...base.producer, ...top.producer },
     retry: { ...base.retry, ...top.retry },
+    retryTopic: { ...base.retryTopic, ...top.retryTopic },
     idempotency: { ...base.idempotency, ...top.idempotency },
     deadLetter: { ...base.deadLetter, ...top.deadLetter },
     handlers: { ...base.handlers, ...top.handlers },
@@ -67,14 +68,19 @@ function over(base: KafkaEventsOptions, top: KafkaEventsOptions): KafkaEventsOpt
   };
 }
 
-function withNamesOf(kafka: TestKafka, { topicName, deadLetter }: KafkaEventsOptions) {
+function withNamesOf(kafka: TestKafka, { topicName, deadLetter, retryTopic }: KafkaEventsOptions) {
   const nameTopic = topicName ?? DEFAULTS.topicName;
   const nameDeadLetters = deadLetter?.topicName ?? DEFAULTS.deadLetter.topicName;
+  const nameParked = retryTopic?.topicName ?? DEFAULTS.retryTopic.topicName;
   return {
     topicName: (topic: string) => kafka.nameOf(nameTopic(topic)),
     deadLetter: {
       ...deadLetter,
       topicName: (topic: string) => kafka.nameOf(nameDeadLetters(topic)),
+    },
+    retryTopic: {
+      ...retryTopic,
+      topicName: (topic: string, groupId: string) => kafka.nameOf(nameParked(topic, groupId)),
     },
   };
 }

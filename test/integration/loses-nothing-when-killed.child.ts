@@ -46,7 +46,8 @@ export type CrashPoint =
   | 'before the commit'
   | 'during the commit'
   | 'after the commit, unheard'
-  | 'after the DLQ acknowledgement';
+  | 'after the DLQ acknowledgement'
+  | 'after the retry topic acknowledgement';
 
 export interface CrashPlan {
   /** Where the process freezes: the first time that it gets there after so many effects. */
@@ -66,6 +67,8 @@ export interface CrashSetup {
   readonly sessionTimeoutMs: number;
   /** `@EventPattern` stands behind `KafkaEventsServer`, with its interceptor and filter. */
   readonly handledBy: '@EventHandler' | '@EventPattern';
+  /** Whether what fails goes to a retry topic: flaky events succeed there. */
+  readonly retries: boolean;
   /** Null runs to the end. */
   readonly crash: CrashPlan | null;
 }
@@ -73,6 +76,8 @@ export interface CrashSetup {
 @DomainEvent({ type: 'order.created', version: 1, topic: 'orders', key: () => 'unused' })
 class OrderCreated {
   @IsBoolean() poison!: boolean;
+  /** Fails the first time. */
+  @IsBoolean() flaky!: boolean;
 }
 
 /** Stops the whole process in mid-instruction, at the planned point. */
@@ -156,6 +161,7 @@ function crashingProducer(producer: ProducerDriver, crash: Crash): ProducerDrive
     send: async (topic, records) => {
       const positions = await producer.send(topic, records);
       if (topic.endsWith('.dlq')) crash.reach('after the DLQ acknowledgement');
+      if (topic.endsWith('.retry')) crash.reach('after the retry topic acknowledgement');
       return positions;
     },
     close: () => producer.close(),
@@ -166,8 +172,12 @@ async function runService(setup: CrashSetup): Promise<INestApplicationContext> {
   const crash = new Crash(setup.crash);
   const { brokers, groupId, topic, journal, sessionTimeoutMs } = setup;
 
-  const handle = async ({ poison }: OrderCreated, { eventId }: EventContext): Promise<void> => {
+  const handle = async (
+    { poison, flaky }: OrderCreated,
+    { eventId, attempt }: EventContext,
+  ): Promise<void> => {
     await sleep(5);
+    if (flaky && attempt === 1) throw new Error('flaky');
     if (poison) throw new NonRetryableEventError('poison');
     await crash.effect(() => {
       appendFileSync(journal, `effect ${eventId}\n`);
@@ -193,6 +203,7 @@ async function runService(setup: CrashSetup): Promise<INestApplicationContext> {
   }
 
   const options = quickOptions(brokers, groupId, topic, {
+    ...(setup.retries ? { retry: { attempts: 1 }, retryTopic: { delaysMs: [300] } } : {}),
     consumer: { sessionTimeoutMs, revokeDrainMs: sessionTimeoutMs / 3, commitIntervalMs: 20 },
     idempotency: { store: crashingStore(await RemoteStore.connect(setup.storePort), crash) },
     driver: (connection) =>

@@ -8,7 +8,12 @@ import { toError } from '../../lib/kafka-events.errors.js';
 import { MemoryIdempotencyStore } from '../../lib/idempotency/memory-idempotency-store.js';
 import { TestProcess } from '../support/child-process.js';
 import { onCleanup } from '../support/cleanup.js';
-import { committedToTheEnd, createEventTopic, eventRecord } from '../support/event-topic.js';
+import {
+  committedToTheEnd,
+  createEventTopic,
+  createSetAsideTopic,
+  eventRecord,
+} from '../support/event-topic.js';
 import { headerOf, readWithKcat } from '../support/kcat.js';
 import { driverFor, produce } from '../support/kafka-driver.js';
 import { describeEachKafka } from '../support/each-kafka.js';
@@ -25,6 +30,8 @@ const EVENTS = 120;
 /** Every so many-th event is poison; prime to the keys, so that each of them gets some. */
 const POISON = 7;
 const SESSION_TIMEOUT_MS = 3000;
+/** With retry topics, every so many-th fails the first time. */
+const FLAKY = 3;
 /** Crashes tried at once: more would only fight for the processor. */
 const AT_A_TIME = 4;
 
@@ -37,6 +44,11 @@ const CRASH_POINTS: readonly CrashPoint[] = [
   'during the commit',
   'after the commit, unheard',
   'after the DLQ acknowledgement',
+];
+const RETRY_CRASH_POINTS: readonly CrashPoint[] = [
+  'after the retry topic acknowledgement',
+  'after complete, before settle',
+  'during the commit',
 ];
 /**
  * In mid-stream: so much is done when it dies, and no more than so much. Before the second poison of
@@ -62,17 +74,26 @@ describeEachKafka('a service that is killed', (brokers) => {
   killedAtEveryPoint(brokers, '@EventHandler');
 });
 
+describeEachKafka('a service with retry topics that is killed', (brokers) => {
+  killedAtEveryPoint(brokers, '@EventHandler', RETRY_CRASH_POINTS);
+});
+
 describeRealKafka('a service of @EventPattern controllers that is killed', (brokers) => {
   killedAtEveryPoint(brokers, '@EventPattern');
 });
 
-function killedAtEveryPoint(brokers: string[], handledBy: CrashSetup['handledBy']): void {
+function killedAtEveryPoint(
+  brokers: string[],
+  handledBy: CrashSetup['handledBy'],
+  crashPoints = CRASH_POINTS,
+): void {
+  const retries = crashPoints === RETRY_CRASH_POINTS;
   const driver = driverFor(brokers);
   const reports = new Map<string, CrashReport | Error>();
 
   // Side by side: a run spends most of its time waiting for the dead member's session to end.
   beforeAll(async () => {
-    const points = [...CRASH_POINTS];
+    const points = [...crashPoints];
     const takeTurns = async (): Promise<void> => {
       for (let point = points.shift(); point !== undefined; point = points.shift()) {
         reports.set(point, await crashAndRecover(point).catch(toError));
@@ -84,13 +105,20 @@ function killedAtEveryPoint(brokers: string[], handledBy: CrashSetup['handledBy'
   async function crashAndRecover(point: CrashPoint): Promise<CrashReport> {
     const topic = await createEventTopic(brokers, PARTITIONS);
     const journal = await Journal.create();
-    const store = await serveStore(new MemoryIdempotencyStore(), ({ key }) => {
-      journal.add(`complete ${key.split('\0').at(-1) ?? ''}`);
+    const store = await serveStore(new MemoryIdempotencyStore(), ({ key, state }) => {
+      if (state !== 'parked') journal.add(`complete ${key.split('\0').at(-1) ?? ''}`);
     });
-    await produce(driver, topic, EVENT_IDS.map(orderRecord));
+    const groupId = uniqueName('group');
+    const retryTopic = `${topic}.${groupId}.retry`;
+    if (retries) await createSetAsideTopic(brokers, retryTopic);
+    await produce(
+      driver,
+      topic,
+      EVENT_IDS.map((id, i) => orderRecord(id, i, retries)),
+    );
     const setup = {
-      ...{ brokers, topic, groupId: uniqueName('group'), storePort: store.port },
-      ...{ journal: journal.file, sessionTimeoutMs: SESSION_TIMEOUT_MS, handledBy },
+      ...{ brokers, topic, groupId, storePort: store.port },
+      ...{ journal: journal.file, sessionTimeoutMs: SESSION_TIMEOUT_MS, handledBy, retries },
     };
 
     const victim = start({
@@ -103,7 +131,8 @@ function killedAtEveryPoint(brokers: string[], handledBy: CrashSetup['handledBy'
     const effectsBefore = journal.effects.length;
 
     const heir = start({ ...setup, crash: null });
-    await committedToTheEnd(brokers, setup.groupId, topic);
+    await committedToTheEnd(brokers, groupId, topic);
+    if (retries) await committedToTheEnd(brokers, groupId, retryTopic);
     heir.send('stop');
     expect(await heir.waitForExit()).toBe(0);
     return { effectsBefore, ...journal.judge(await deadLetters(topic)) };
@@ -115,7 +144,7 @@ function killedAtEveryPoint(brokers: string[], handledBy: CrashSetup['handledBy'
     return letters.map((letter) => headerOf(letter, 'event-id') ?? '');
   }
 
-  it.each(CRASH_POINTS)('%s: nothing is lost, nothing completed runs again', (point) => {
+  it.each(crashPoints)('%s: nothing is lost, nothing completed runs again', (point) => {
     const report = reports.get(point);
     if (report instanceof Error) throw report;
     process.stdout.write(`killed ${point}: ${JSON.stringify(report)}\n`);
@@ -128,9 +157,10 @@ function killedAtEveryPoint(brokers: string[], handledBy: CrashSetup['handledBy'
   });
 }
 
-function orderRecord(id: string, i: number): OutRecord {
+function orderRecord(id: string, i: number, retries: boolean): OutRecord {
   const key = i % KEYS;
-  const payload = { poison: POISON_IDS.includes(id) };
+  const poison = POISON_IDS.includes(id);
+  const payload = { poison, flaky: retries && !poison && i % FLAKY === 1 };
   const [type, partition] = ['order.created.v1', key % PARTITIONS];
   return eventRecord({ id, type, key: `order-${key}`, payload, partition });
 }

@@ -148,6 +148,7 @@ const SECTIONS = [
   'nestTransport',
   'outage',
   'crashLoop',
+  'retryTopic',
 ];
 /** These may also be `false`, and stand for themselves. */
 const SWITCHES = ['outage', 'crashLoop'];

@@ -3,8 +3,8 @@ import type { OutRecord } from '../../lib/kafka/records.js';
 import { createTopic, uniqueName, withAdmin } from './unique-topic.js';
 import { eventually } from './eventually.js';
 
-/** A dead letter is a record of up to 1 MiB and 64 KiB of our own headers. */
-const DEAD_LETTER_BYTES = String(1024 * 1024 + 64 * 1024);
+/** A dead letter, or a parked record, is a record of up to 1 MiB and 64 KiB of our own headers. */
+const SET_ASIDE_BYTES = String(1024 * 1024 + 64 * 1024);
 
 /** Creates a topic and its dead-letter topic `<topic>.dlq`; both are deleted after the test or file. */
 export async function createEventTopic(brokers: string[], partitions = 1): Promise<string> {
@@ -14,10 +14,12 @@ export async function createEventTopic(brokers: string[], partitions = 1): Promi
 }
 
 export function createDeadLetterTopic(brokers: string[], topic: string): Promise<string> {
-  return createTopic(brokers, {
-    name: `${topic}.dlq`,
-    config: { 'max.message.bytes': DEAD_LETTER_BYTES },
-  });
+  return createSetAsideTopic(brokers, `${topic}.dlq`);
+}
+
+/** Creates a topic that holds a record and our headers. */
+export function createSetAsideTopic(brokers: string[], name: string): Promise<string> {
+  return createTopic(brokers, { name, config: { 'max.message.bytes': SET_ASIDE_BYTES } });
 }
 
 export interface EventParts {

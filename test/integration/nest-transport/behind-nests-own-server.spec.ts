@@ -86,6 +86,23 @@ describeEachKafka('behind Nest’s own ServerKafka', (brokers) => {
     expect(await committed(place)).toBeLessThanOrEqual(0n);
   });
 
+  it('a retry topic for all handlers is refused at the boot: nobody would consume it', async () => {
+    const place = await plainPlace(brokers);
+    @Controller()
+    @UseFilters(RetryDeadLetterFilter)
+    class Orders {
+      @EventPattern([place.topic])
+      created(_value: unknown): void {
+        throw new Error('not called here');
+      }
+    }
+    const module = { retryTopic: { delaysMs: [1_000] } };
+    expect(await rejectionOf(() => bootPlainApp(place, [Orders], { module }))).toMatchObject({
+      code: 'INVALID_HANDLER',
+      message: expect.stringContaining('use KafkaEventsServer'),
+    });
+  });
+
   it('a failing handler is retried while there is time, then its record is dead-lettered', async () => {
     const place = await plainPlace(brokers);
     const seen: string[] = [];

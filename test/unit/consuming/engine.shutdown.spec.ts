@@ -6,6 +6,7 @@ import { systemClock } from '../../../lib/contracts/clock.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import { DriverError } from '../../../lib/kafka-events.errors.js';
 import type { AdminDriver } from '../../../lib/kafka/driver.js';
+import { DEFAULTS } from '../../../lib/options/defaults.js';
 import type { KafkaEventsSettings } from '../../../lib/kafka-events.options.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
@@ -24,6 +25,7 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
     maxBufferedBytes: 1_000_000,
     clock: systemClock,
     producer: { maxRecordBytes: 1_000 },
+    retryTopic: DEFAULTS.retryTopic,
     deadLetter: { topicName: (topic: string) => `${topic}.dlq`, onUndeliverable: 'hold' },
     idempotency: { store: new MemoryIdempotencyStore(), onStoreError: 'pause', windowMs: 1_000 },
     missingId: 'derive',

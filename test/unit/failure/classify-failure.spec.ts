@@ -24,7 +24,17 @@ function classify(error: Error, retry: RetryOptions = {}, failed: Partial<Failed
   };
   const policy = policyFor({ ...DEFAULT_RETRY, jitter: 0, ...retry }, error, note);
   const verdict = classifyFailure({
-    ...{ error, policy, fault: 'body', attempts: 1, random: 0, delaysMs: null, level: 0, ref: REF, onClassifyError: note },
+    ...{
+      error,
+      policy,
+      fault: 'body',
+      attempts: 1,
+      random: 0,
+      delaysMs: null,
+      level: 0,
+      ref: REF,
+      onClassifyError: note,
+    },
     ...failed,
   });
   return { verdict, reported };

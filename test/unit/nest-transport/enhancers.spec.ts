@@ -176,6 +176,40 @@ describe('RetryDeadLetterFilter behind KafkaEventsServer', () => {
     expect(letter?.message).not.toContain('hunter2');
   });
 
+  it('parks in a retry topic where the module’s options give the handler one', async () => {
+    const seen: string[] = [];
+    @Controller()
+    @UseInterceptors(IdempotencyInterceptor)
+    @UseFilters(RetryDeadLetterFilter)
+    class Orders {
+      @EventPattern(['orders'])
+      created(@Payload() order: { id: string }, @Ctx() { event: at }: KafkaEventsContext): void {
+        seen.push(`${order.id} at ${at.topic}@${at.offset}, attempt ${String(at.attempt)}`);
+        if (order.id === 'flaky' && at.attempt < 3) throw new Error('not yet');
+      }
+    }
+    const { send, kafka } = await bootPatternApp(
+      { controllers: [Orders] },
+      {
+        createPartitions: 1,
+        retry: { attempts: 2 },
+        handlers: { 'Orders.created': { retryTopic: { delaysMs: [50] } } },
+      },
+    );
+
+    await send('orders', event('e-1', '{"id":"flaky"}'), event('e-2', '{"id":"next"}'));
+
+    const retryTopic = kafka.nameOf(`${kafka.nameOf('orders')}.test.retry`);
+    await eventually(async () => (await committedOffset(kafka, retryTopic)) === 1n);
+    const where = kafka.nameOf('orders');
+    expect(seen).toEqual([
+      `flaky at ${where}@0, attempt 1`,
+      `flaky at ${where}@0, attempt 2`,
+      `next at ${where}@1, attempt 1`,
+      `flaky at ${where}@0, attempt 3`,
+    ]);
+  });
+
   it('dead-letters at once what asks for it, and what a guard turns away', async () => {
     @Controller()
     @UseFilters(RetryDeadLetterFilter)

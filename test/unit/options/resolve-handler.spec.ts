@@ -174,6 +174,36 @@ describe('resolveHandler', () => {
     expect(problemsOf(none)).toEqual(['retry.schedules must be a list of objects, got an object']);
   });
 
+  it('has a retry topic where module, decorator or override say so, the last of them', () => {
+    const ofModule = { retryTopic: { delaysMs: [1_000] } };
+    const own = { retryTopic: { delaysMs: [2_000] } };
+    const off = { [ID]: { retryTopic: false as const } };
+    expect(resolve({}, ofModule).retryTopic).toEqual({ delaysMs: [1_000] });
+    expect(resolve(own, ofModule).retryTopic).toEqual({ delaysMs: [2_000] });
+    expect(resolve({ retryTopic: false }, ofModule).retryTopic).toBeNull();
+    expect(resolve(own, { handlers: off }).retryTopic).toBeNull();
+    expect(resolve({}, { handlers: { [ID]: own } }).retryTopic).toEqual({ delaysMs: [2_000] });
+  });
+
+  it('refuses delays of a retry topic that cannot be waited for', () => {
+    const day = 24 * 60 * 60_000;
+    const problem =
+      `retryTopic.delaysMs must be a list of at most 100 integers from 1 to ${String(day)}, ` +
+      'got a list';
+    for (const delaysMs of [[0], [day + 1], [1.5], ['60s'], Array.from({ length: 101 }, () => 1)]) {
+      expect(problemsOf({ retryTopic: { delaysMs } } as EventHandlerOptions)).toEqual([problem]);
+    }
+    expect(problemsOf({ retryTopic: {} } as EventHandlerOptions)).toEqual([
+      'retryTopic.delaysMs is missing',
+    ]);
+    expect(problemsOf({ retryTopic: true } as unknown as EventHandlerOptions)).toEqual([
+      'retryTopic must be an object or false, got a boolean',
+    ]);
+    expect(() => resolve({}, { retryTopic: { delaysMs: [-1], maxWaitingRecords: 0 } })).toThrow(
+      /retryTopic\.delaysMs: must be[^]*retryTopic\.maxWaitingRecords: must be/,
+    );
+  });
+
   it('applies the override of its own id alone', () => {
     const handlers = { 'Shop.bill': { concurrency: 1 } };
     expect(resolve({}, { handlers }).concurrency).toBe(16);
