@@ -19,6 +19,7 @@ import { KafkaEventsRuntimeModule } from '../../lib/kafka-events-runtime.module.
 import type { KafkaEventsSettings } from '../../lib/kafka-events.options.js';
 import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from '../../lib/kafka-events.tokens.js';
 import { KafkaEventsServer } from '../../lib/nest-transport/kafka-events-server.js';
+import { DEFAULTS } from '../../lib/options/defaults.js';
 import { onCleanup } from '../support/cleanup.js';
 import { OrderCreated } from '../support/shop-events.js';
 
@@ -51,6 +52,8 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
     defaultGroupId: 'shop',
     handlerOverrides: {},
     topicName: (topic: string) => topic,
+    retryTopic: DEFAULTS.retryTopic,
+    deadLetter: DEFAULTS.deadLetter,
     idempotency: { windowMs: 1 },
     connection: { brokers: [], clientId: 'shop' },
     nestTransport: { ordering: 'partition' },

@@ -39,6 +39,10 @@ function headerOf(
   return record.headers.findLast(([each]) => each === name)?.[1]?.toString() ?? '';
 }
 
+function levelOf(record: { headers: readonly (readonly [string, Buffer | null])[] }): number {
+  return Number(headerOf(record, 'retry-level'));
+}
+
 describe('records with a retry topic, whatever their attempts come to', () => {
   it('each end once, their levels and attempts rise, and their headers do not grow', async () => {
     await fc.assert(
@@ -115,12 +119,15 @@ describe('records with a retry topic, whatever their attempts come to', () => {
           expect(succeeded.filter((which) => dead.includes(which))).toEqual([]);
           for (const which of new Set(parked.log.map((record) => headerOf(record, 'event-id')))) {
             const own = parked.log.filter((record) => headerOf(record, 'event-id') === which);
-            const levels = own.map((record) => Number(headerOf(record, 'retry-level')));
-            expect(levels).toEqual([...levels].sort((a, b) => a - b));
-            expect(Math.max(...levels)).toBeLessThanOrEqual(DELAYS_MS.length);
-            expect(new Set(own.map(({ headers }) => headers.length)).size).toBe(1);
-            const spent = own.map((record) => Number(headerOf(record, 'retry-attempts')));
+            // Delivered again before it was committed, it may be parked again: the first time counts.
+            const first = own.filter(
+              (record, at) => own.findIndex((each) => levelOf(each) === levelOf(record)) === at,
+            );
+            expect(first.map(levelOf)).toEqual(first.map((_, at) => at + 1));
+            expect(first.length).toBeLessThanOrEqual(DELAYS_MS.length);
+            const spent = first.map((record) => Number(headerOf(record, 'retry-attempts')));
             expect(spent).toEqual([...spent].sort((a, b) => a - b));
+            expect(new Set(own.map(({ headers }) => headers.length)).size).toBe(1);
           }
         },
       ),
