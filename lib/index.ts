@@ -46,10 +46,15 @@ export type {
 
 // Handling.
 export { EventHandler } from './consuming/event-handler.decorator.js';
+export { EventBatchHandler } from './consuming/event-batch-handler.decorator.js';
+export { EventBatch, type BatchDecision } from './consuming/batch/event-batch.js';
+export { BatchItem } from './consuming/batch/batch-item.js';
 export { EventContext } from './consuming/event-context.js';
-export type { CausedPublishOptions } from './consuming/event-context.js';
+export { ConsumedEvent, type CausedPublishOptions } from './consuming/consumed-event.js';
 export { EventOutcome } from './consuming/event-outcome.js';
 export type {
+  BatchOptions,
+  EventBatchHandlerOptions,
   EventHandlerOptions,
   EventHandlerOverrides,
   HandlerIdempotencyOptions,
@@ -147,6 +152,7 @@ export type {
 
 export {
   AutoCommitError,
+  BatchDecisionError,
   DriverError,
   EventTooLargeError,
   HandlerTimeoutError,

@@ -59,7 +59,7 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
       globals: settings.globalEnhancers ? config : new ApplicationConfig(),
       settings,
       wholeTopics: patternHandlers(server, { modules, config, settings }),
-      resolve: (id, options) => resolveHandler(id, options, settings),
+      resolve: (id, options, kind) => resolveHandler(id, options, settings, kind),
     });
     for (const { contracts } of handlers) {
       for (const contract of contracts) await contract.prepare?.();

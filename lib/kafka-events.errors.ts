@@ -25,6 +25,7 @@ export type KafkaEventsErrorCode =
   | 'AUTO_COMMIT'
   | 'INVALID_TARGET'
   | 'REDELIVERY'
+  | 'BATCH_DECISION'
   | 'DRIVER';
 
 export interface KafkaEventsErrorOptions {
@@ -360,6 +361,13 @@ export class NotHereError extends KafkaEventsError {
 export class InvalidTargetError extends KafkaEventsError {
   constructor(message: string) {
     super('INVALID_TARGET', message);
+  }
+}
+
+/** Thrown by `EventBatch` for a record it has not got, and for what is decided after its handler has ended. */
+export class BatchDecisionError extends KafkaEventsError {
+  constructor(message: string) {
+    super('BATCH_DECISION', message);
   }
 }
 

@@ -8,6 +8,8 @@ import type { KafkaDriver } from '../kafka/driver.js';
 import type { GroupSettings, KafkaEventsSettings } from '../kafka-events.options.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
+import { BatchFates } from './batch/batch-fates.js';
+import { BatchLoops } from './batch/batch-loops.js';
 import type { BufferBudget } from './buffer-budget.js';
 import { ClaimStep } from './claim-step.js';
 import { CrashGuard } from './crash-guard.js';
@@ -19,7 +21,9 @@ import { FailureStep } from './failure-step.js';
 import { GiveUpStep } from './give-up-step.js';
 import { GroupConsumer, type ConsumedTopic } from './group-consumer.js';
 import { HandleStep } from './handle-step.js';
+import { HandlerCourses } from './handler-courses.js';
 import { HandlerRuntime } from './handler-runtime.js';
+import { HandlerSlots } from './handler-slots.js';
 import { ParkStep } from './park-step.js';
 import type { Quarantine } from './quarantine.js';
 import { RecordPipeline } from './record-pipeline.js';
@@ -71,7 +75,7 @@ export function buildGroup(
     settings: group,
     driver: driver.consumer({ ...group, topics: [...topics.keys()] }),
     topics,
-    pipeline: buildPipeline(group, claims, running, topics, around),
+    ...buildWays(group, claims, running, topics, around),
     dispatch: (delivery) => {
       dispatcher.enqueue(delivery);
     },
@@ -106,13 +110,14 @@ function buildClaims(group: GroupSettings, around: GroupSurroundings, clock: Clo
   });
 }
 
-function buildPipeline(
+/** What takes records to their end: one by one, and in batches. */
+function buildWays(
   { groupId, sessionTimeoutMs: leaseMs, maxConcurrency }: GroupSettings,
   claims: Claims,
   running: RunningHandlers,
   topics: ReadonlyMap<string, ConsumedTopic>,
   { settings, signals, sink, sendAside, random, quarantine }: GroupSurroundings,
-): RecordPipeline {
+): { readonly pipeline: RecordPipeline; readonly toBatches: BatchLoops } {
   const { clock, missingId, deadLetter, retryTopic, idempotency } = settings;
   const { onStoreError } = idempotency;
   const groupSlots = Number.isFinite(maxConcurrency) ? new Semaphore(maxConcurrency) : null;
@@ -128,15 +133,22 @@ function buildPipeline(
     topicFor: (topic: string) => retryTopic.topicName(topic, groupId),
     redact: safeRedactor(deadLetter.redact),
   };
-  const steps = {
+  const slots = new HandlerSlots(groupSlots, quarantine, guard);
+  const handle = new HandleStep(slots, quarantine, running, claim, sink, signals, clock);
+  const failure = new FailureStep(signals, clock, random);
+  const giveUp = new GiveUpStep(
     claim,
-    guard,
-    handle: new HandleStep(groupSlots, quarantine, guard, running, claim, sink, signals, clock),
-    failure: new FailureStep(signals, clock, random),
-    giveUp: new GiveUpStep(claim, new ParkStep(parking, sendAside, signals, clock), deadLetters),
-    deadLetter: deadLetters,
-  };
-  return new RecordPipeline({ groupId, missingId }, steps, signals, clock);
+    new ParkStep(parking, sendAside, signals, clock),
+    deadLetters,
+  );
+  const steps = { claim, guard, handle, failure, giveUp, deadLetter: deadLetters };
+  const courses = new HandlerCourses(groupId);
+  const toBatches = new BatchLoops(courses, {
+    ...{ claim, guard, slots, quarantine, running, failure, giveUp, sink, signals, clock, random },
+    fates: new BatchFates(failure, random),
+  });
+  const options = { groupId, missingId };
+  return { pipeline: new RecordPipeline(options, courses, steps, signals, clock), toBatches };
 }
 
 /**
@@ -153,11 +165,14 @@ function consumedTopics(
   const consumed = new Map<string, ConsumedTopic>();
   for (const [topic, routes] of topics) {
     const [first] = routes.routes.flatMap(({ handlers }) => handlers);
-    const ordering = first?.handler.settings.ordering ?? 'key';
-    consumed.set(topic, { routes, ordering, parkedFrom: null });
+    const { ordering = 'key', batch = null } = first?.handler.settings ?? {};
+    // Batches keep the order of keys by themselves.
+    const own = batch === null ? ordering : 'none';
+    consumed.set(topic, { routes, ordering: own, batches: batch !== null, parkedFrom: null });
   }
   for (const [topic, routes] of routesByTopic(parking, topicName)) {
-    const parked = { routes, ordering: 'none' as const, parkedFrom: topic };
+    const batches = consumed.get(topic)?.batches === true;
+    const parked = { routes, ordering: 'none' as const, batches, parkedFrom: topic };
     consumed.set(retryTopic.topicName(topic, groupId), parked);
   }
   return consumed;

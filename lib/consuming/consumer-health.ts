@@ -60,7 +60,7 @@ export function stalledPartitions(
     if (owned.held || oldest === null || now - oldest.deliveredAt <= longerThanMs) return [];
     const offset = oldest.offset.toString();
     const handlers = [...running]
-      .filter((each) => each.partition === owned && each.offset === oldest.offset)
+      .filter((each) => each.partition === owned && each.concerns(oldest.offset))
       .map(({ context }) => context.handlerId);
     const waitingMs = now - oldest.deliveredAt;
     return [{ groupId, topic, partition, offset, lane: oldest.laneKey, handlers, waitingMs }];

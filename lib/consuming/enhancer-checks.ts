@@ -45,6 +45,22 @@ export function lostEnhancerProblems(
   );
 }
 
+/**
+ * Pipes that were put on a handler of batches, whose payloads they would never see. Those of its class
+ * and the global ones may be meant for others.
+ */
+export function batchPipeProblems(method: HandlerMethod, place: string): string[] {
+  const hasPipes =
+    Reflect.hasMetadata(ENHANCER_METADATA.pipe, method.callback) ||
+    paramsOf(method).some(({ kind, pipes }) => kind === 'payload' && pipes.length > 0);
+  return hasPipes
+    ? [
+        `${place}: its pipes would never run, because it takes batches, whose payloads are checked by ` +
+          'the contract of their event; leave them off',
+      ]
+    : [];
+}
+
 /** Global enhancers that exist only per request or consumer, so that no event can pass them. */
 export function scopedGlobalProblems(globals: ApplicationConfig): string[] {
   const scoped = [

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-import type { EventContext } from './event-context.js';
+import type { HandledContext } from './event-handler.js';
 import type { HandlerMethod } from './handler-method.js';
 import { CONTEXT_TYPE } from './nest-metadata.js';
 
@@ -9,7 +9,7 @@ type AsAsked = never;
 
 /**
  * What exception filters learn of the call that failed: an `'rpc'` host whose data is the payload and
- * whose context is the `EventContext`.
+ * whose context is the `EventContext`; for a batch both are the `EventBatch`.
  *
  * As in Nest, switching to another transport gives the same two arguments under its names.
  */
@@ -19,7 +19,7 @@ export class EventArgumentsHost implements ExecutionContext {
   constructor(
     private readonly method: HandlerMethod,
     payload: unknown,
-    context: EventContext,
+    context: HandledContext,
   ) {
     this.args = [payload, context];
   }

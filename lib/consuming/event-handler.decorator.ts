@@ -1,21 +1,6 @@
-import 'reflect-metadata';
-
-import type { EventSource } from '../contracts/event-source.js';
-import { InvalidHandlerError } from '../kafka-events.errors.js';
 import type { EventSources, HandledPayload, HandlerFor } from './handler-for.js';
+import { handlerMarker } from './handler-metadata.js';
 import type { EventHandlerOptions } from './handler-options.js';
-
-/**
- * Where a method keeps its handlers: Reflect metadata, as Nest's own, since decorators that wrap a
- * method copy that to the wrapper.
- */
-const HANDLERS = Symbol.for('nestjs-kafka-events:handlers');
-
-/** One `@EventHandler` of a method. */
-export interface EventHandlerMetadata {
-  readonly sources: readonly EventSource[];
-  readonly options: EventHandlerOptions;
-}
 
 /**
  * Handles an event with a method of any provider or controller; with several events, the method is
@@ -35,33 +20,12 @@ export function EventHandler<const S extends EventSources, Tombstones extends bo
   sources: S,
   options: EventHandlerOptions & { readonly tombstones?: Tombstones } = {},
 ) {
-  const metadata = Object.freeze({ sources: Object.freeze([sources].flat()), options });
+  const mark = handlerMarker('record', sources, options);
   return <M extends (...args: never[]) => unknown>(
     target: object,
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<M> & HandlerFor<M, HandledPayload<S, Tombstones>>,
   ): void => {
-    const method = (descriptor as TypedPropertyDescriptor<unknown> | undefined)?.value;
-    const handler = `${target.constructor.name}.${String(name)}`;
-    if (typeof method !== 'function') {
-      throw new InvalidHandlerError([`${handler}: @EventHandler belongs on a method`]);
-    }
-    if (typeof name === 'symbol') {
-      throw new InvalidHandlerError([`${handler}: @EventHandler needs a method with a text name`]);
-    }
-    if (metadata.sources.length === 0) {
-      throw new InvalidHandlerError([`${handler}: @EventHandler names no event`]);
-    }
-    // Decorators run bottom-up; kept in the order they are written in.
-    const handlers = Object.freeze([metadata, ...readEventHandlers(method)]);
-    Reflect.defineMetadata(HANDLERS, handlers, method);
+    mark(target, name, descriptor);
   };
-}
-
-/** The `@EventHandler`s of a method in the order they are written; none for any other value. */
-export function readEventHandlers(method: unknown): readonly EventHandlerMetadata[] {
-  if (typeof method !== 'function') return [];
-  const handlers = Reflect.getMetadata(HANDLERS, method) as
-    readonly EventHandlerMetadata[] | undefined;
-  return handlers ?? [];
 }

@@ -2,6 +2,7 @@ import type { EventContract } from '../contracts/event-contract.js';
 import type { MaybePromise } from '../contracts/maybe-promise.js';
 import type { InvocationFault } from '../failure/retry-policy.js';
 import type { InRecord, TopicPartition } from '../kafka/records.js';
+import type { EventBatch } from './batch/event-batch.js';
 import type { EventContext } from './event-context.js';
 import type { EventOutcome } from './event-outcome.js';
 import type { HandlerSettings } from './handler-options.js';
@@ -26,6 +27,9 @@ export interface CallControl {
   claim(): MaybePromise<boolean>;
 }
 
+/** What a call of a handler is about: one event, or a batch of them. */
+export type HandledContext = EventContext | EventBatch;
+
 /** A handler as the pipeline sees it; the Nest edge makes these from decorated methods. */
 export interface BoundHandler {
   readonly settings: HandlerSettings;
@@ -36,8 +40,11 @@ export interface BoundHandler {
    * only if it asks to be, see {@link CallControl}.
    */
   readonly wholeTopic?: WholeTopic;
-  /** Runs guards, pipes, interceptors and the method; rejects with what they threw, unchanged. */
-  invoke(payload: unknown, context: EventContext, control: CallControl): MaybePromise<unknown>;
+  /**
+   * Runs guards, pipes, interceptors and the method; rejects with what they threw, unchanged. A
+   * handler of batches is given its batch in both places.
+   */
+  invoke(payload: unknown, context: HandledContext, control: CallControl): MaybePromise<unknown>;
   /** Tells where an error thrown by `invoke` came from. */
   faultOf(error: Error): InvocationFault;
   /**
@@ -47,7 +54,7 @@ export interface BoundHandler {
   filter(
     error: Error,
     payload: unknown,
-    context: EventContext,
+    context: HandledContext,
     onFilterError: (error: Error) => void,
   ): MaybePromise<EventOutcome | null>;
 }

@@ -16,19 +16,24 @@ import {
   toError,
   UndecodableRecordError,
 } from '../kafka-events.errors.js';
-import type { EventContext } from './event-context.js';
+import type { BoundHandler, HandledContext } from './event-handler.js';
 import type { EventOutcome } from './event-outcome.js';
 import type { HandlerCourse } from './handler-course.js';
 
+/** A failed attempt of one course, once the filters have been asked. */
 export interface Failure {
   readonly course: HandlerCourse;
-  readonly context: EventContext;
   readonly error: Error;
+  /** What an exception filter decided; null for nothing. */
+  readonly outcome: EventOutcome | null;
   /** The handler has not come back even after twice its timeout. */
   readonly overdue: boolean;
+  /** Attempts that have failed, this one included. */
+  readonly attempt: number;
   /** In [0, 1), for the jitter. */
   readonly random: number;
-  readonly clock: Clock;
+  /** Asked for by the handler in place of its policy's delay. */
+  readonly askedMs?: number | null;
 }
 
 /** What becomes of a failed attempt, with the error that a dead letter would name. */
@@ -38,25 +43,20 @@ export type Judgement =
   | { readonly kind: 'park'; readonly delayMs: number }
   | (FailureVerdict & { readonly kind: 'dead-letter'; readonly error: Error });
 
-/** Told what the application's own rules threw; the failure is judged as if they had said nothing. */
-export interface RuleFaults {
-  readonly onFilterError: (error: Error) => void;
-  readonly onClassifyError: (error: Error) => void;
-}
-
-/** Shows a failure to the handler's exception filters, then decides; a filter's outcome comes first. */
-export async function judgeFailure(failure: Failure, faults: RuleFaults): Promise<Judgement> {
-  const { course, context, error } = failure;
-  const outcome = await runFilters(failure, faults.onFilterError);
+/**
+ * Decides what becomes of a failed attempt; a filter's outcome comes first.
+ *
+ * @param onClassifyError told what the policy's own rules threw; the failure is judged as if they had
+ * said nothing.
+ */
+export function judgeFailure(failure: Failure, onClassifyError: (error: Error) => void): Judgement {
+  const { course, error, outcome, attempt: attempts, random } = failure;
   // What still runs cannot be run again, nor be called a success.
   if (failure.overdue) return { kind: 'dead-letter', reason: 'timeout', error };
-  const { onClassifyError } = faults;
   const { retry, retryTopic } = course.runtime.handler.settings;
   const policy = policyFor(retry, error, onClassifyError);
   const topic = policy.retryTopic ?? retryTopic;
   const delaysMs = topic === null || topic === false ? null : topic.delaysMs;
-  const { random } = failure;
-  const { attempt: attempts } = context;
   const failed = { policy, attempts, random, delaysMs, level: course.level, onClassifyError };
   const decision = outcome?.decision;
   switch (decision?.kind) {
@@ -65,7 +65,7 @@ export async function judgeFailure(failure: Failure, faults: RuleFaults): Promis
     case 'retry':
       return withError(retryOrExhausted(failed, decision.delayMs), error);
     case 'keep-trying':
-      return { kind: 'retry', delayMs: retryDelayMs(policy, context.attempt, failure.random) };
+      return { kind: 'retry', delayMs: retryDelayMs(policy, attempts, random) };
     case 'dead-letter': {
       const asked = new DeadLetterRequestedError(decision.message);
       return { kind: 'dead-letter', reason: 'handler-requested', error: asked };
@@ -76,24 +76,33 @@ export async function judgeFailure(failure: Failure, faults: RuleFaults): Promis
 }
 
 function verdictOf(
-  { course, error }: Failure,
-  failed: Omit<FailedAttempt, 'error' | 'fault' | 'ref'>,
+  { course, error, askedMs = null }: Failure,
+  failed: Omit<FailedAttempt, 'error' | 'fault' | 'ref' | 'askedMs'>,
 ): FailureVerdict {
   if (error instanceof UndecodableRecordError)
     return { kind: 'dead-letter', reason: 'undecodable' };
   if (error instanceof InvalidPayloadError) return { kind: 'dead-letter', reason: 'invalid' };
   const fault = course.runtime.handler.faultOf(error);
-  return classifyFailure({ ...failed, error, fault, ref: course.ref });
+  return classifyFailure({ ...failed, error, fault, askedMs, ref: course.ref });
 }
 
-async function runFilters(
-  { course, context, error, clock }: Failure,
+/** What a handler's exception filters are shown. */
+export interface Shown {
+  readonly handler: BoundHandler;
+  readonly error: Error;
+  readonly payload: unknown;
+  readonly context: HandledContext;
+  readonly clock: Clock;
+}
+
+/** Shows a failure to the handler's exception filters; null when they decide nothing. Never rejects. */
+export async function askFilters(
+  { handler, error, payload, context, clock }: Shown,
   onFilterError: (error: Error) => void,
 ): Promise<EventOutcome | null> {
-  const { handler } = course.runtime;
   const { id, timeoutMs } = handler.settings;
   try {
-    const filtering = handler.filter(error, course.payload, context, onFilterError);
+    const filtering = handler.filter(error, payload, context, onFilterError);
     // A filter gets the handler's time, no more: the record must come to an end.
     if (isPromise(filtering) && !(await withinMs(filtering, timeoutMs, clock))) {
       throw new HandlerTimeoutError(`an exception filter of ${id}`, timeoutMs);

@@ -1,7 +1,14 @@
 import type { Clock } from '../contracts/clock.js';
 import { RetryLaterError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
-import { judgeFailure, type Judgement } from './failure-judge.js';
+import type { EventOutcome } from './event-outcome.js';
+import {
+  askFilters,
+  judgeFailure,
+  type Failure,
+  type Judgement,
+  type Shown,
+} from './failure-judge.js';
 import type { CallResult } from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
 
@@ -19,6 +26,18 @@ export type Fate =
   /** `course.verdict` says why. */
   | { readonly kind: 'given-up' };
 
+/**
+ * What a failure weighs when its handler's outage is considered: as its record's own, once however
+ * often it fails; as a call's that many records shared; or nothing, that call being counted.
+ */
+export type FailureWeight = 'own' | 'call' | 'none';
+
+/** A failed attempt of one course. */
+export interface FailedCourse extends Omit<Failure, 'course'> {
+  /** Default `'own'`. */
+  readonly weighs?: FailureWeight;
+}
+
 const HELD: Fate = { kind: 'held' };
 const ABANDONED: Fate = { kind: 'abandoned' };
 const GIVEN_UP: Fate = { kind: 'given-up' };
@@ -31,25 +50,37 @@ export class FailureStep {
     private readonly random: () => number,
   ) {}
 
-  /** Counts the attempt in the course, unless it was not the record's. Never rejects. */
+  /** Shows a failed call to the handler's filters, then judges it. Never rejects. */
   async judge(course: HandlerCourse, result: FailedCall): Promise<Fate> {
     const { context, error } = result;
     if (context.abandoned) return ABANDONED;
     const overdue = result.kind === 'overdue';
     if (overdue) course.overdue = result.later;
-    const { clock } = this;
-    const failure = { course, context, error, overdue, random: this.random(), clock };
-    const judgement = await judgeFailure(failure, {
-      onFilterError: (thrown) => {
-        this.signals.emit('filterFailed', { ...course.ref, error: thrown });
-      },
-      onClassifyError: (thrown) => {
-        this.signals.emit('classifyFailed', { ...course.ref, error: thrown });
-      },
+    const outcome = await this.askFilters(course, { error, payload: course.payload, context });
+    const { attempt } = context;
+    return this.fateOf(course, { error, outcome, overdue, attempt, random: this.random() });
+  }
+
+  /** What the handler's filters say; signals name the course. Never rejects. */
+  askFilters(
+    { runtime: { handler }, ref }: HandlerCourse,
+    shown: Pick<Shown, 'error' | 'payload' | 'context'>,
+  ): Promise<EventOutcome | null> {
+    return askFilters({ handler, ...shown, clock: this.clock }, (error) => {
+      this.signals.emit('filterFailed', { ...ref, error });
+    });
+  }
+
+  /** Counts the attempt in the course, unless it was not the record's. */
+  fateOf(course: HandlerCourse, failed: FailedCourse): Fate {
+    const { error, attempt, weighs = 'own', askedMs = null } = failed;
+    const judgement = judgeFailure({ ...failed, course }, (thrown) => {
+      this.signals.emit('classifyFailed', { ...course.ref, error: thrown });
     });
     if (judgement.kind === 'succeeded') return judgement;
-    const { attempt } = context;
-    if (this.#isOutage(course, judgement, error)) {
+    // Who says when to come back knows what is going on.
+    const knows = error instanceof RetryLaterError || askedMs !== null;
+    if (!knows && isRetryable(judgement) && this.#isOutage(course, error, weighs)) {
       // What failed on the way into the outage was not the record's doing either.
       course.forgive();
       const delayMs = course.runtime.breaker?.waitMs ?? 0;
@@ -57,14 +88,14 @@ export class FailureStep {
       return HELD;
     }
     course.attempts = attempt;
-    course.firstFailedAt ??= new Date(clock.now());
+    course.firstFailedAt ??= new Date(this.clock.now());
     const delayMs = judgement.kind === 'dead-letter' ? null : judgement.delayMs;
     this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
     switch (judgement.kind) {
       case 'retry':
         return judgement;
       case 'park': {
-        const parkedUntil = clock.now() + Math.round(judgement.delayMs);
+        const parkedUntil = this.clock.now() + Math.round(judgement.delayMs);
         course.verdict = { reason: 'retries-exhausted', error, parkedUntil };
         return GIVEN_UP;
       }
@@ -82,17 +113,16 @@ export class FailureStep {
   }
 
   /** Whether a failure is not the record's own: then it costs no attempt, and nothing is dead-lettered. */
-  #isOutage(course: HandlerCourse, judgement: Judgement, error: Error): boolean {
+  #isOutage(course: HandlerCourse, error: Error, weighs: FailureWeight): boolean {
     const { groupId, handlerId } = course.ref;
     const { breaker } = course.runtime;
-    // Who says when to come back knows what is going on.
-    if (breaker === null || !isRetryable(judgement) || error instanceof RetryLaterError) {
-      return false;
-    }
+    if (breaker === null) return false;
     // What comes back from a retry topic is known to fail: it must not pass for records of now.
-    const counts = course.level === 0 && course.countedIn !== breaker.era;
+    const counts =
+      course.level === 0 &&
+      (weighs === 'own' ? course.countedIn !== breaker.era : weighs === 'call');
     const meaning = breaker.failed(error, { asProbe: course.probing, counts });
-    course.countedIn = breaker.era;
+    if (weighs === 'own') course.countedIn = breaker.era;
     course.probing = false;
     if (meaning === 'outage-begins') {
       this.signals.emit('outageBegan', { groupId, handlerId, error });

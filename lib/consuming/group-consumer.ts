@@ -12,6 +12,7 @@ import { partitionName, type RecordBatch, type TopicPartition } from '../kafka/r
 import { ShutdownError, toError } from '../kafka-events.errors.js';
 import type { GroupSettings } from '../kafka-events.options.js';
 import type { SignalSink } from '../observability/observer.js';
+import type { BatchLoops } from './batch/batch-loops.js';
 import type { BufferBudget } from './buffer-budget.js';
 import { ConsumedRecord } from './consumed-record.js';
 import type { ControlledGroup } from './consumer-control.js';
@@ -43,6 +44,8 @@ export interface ConsumedTopic {
   readonly ordering: Ordering;
   /** Of a retry topic: the physical topic whose records are parked in it. Else null. */
   readonly parkedFrom: string | null;
+  /** Whether its handlers take batches, which keep the order of keys by themselves. */
+  readonly batches: boolean;
 }
 
 export interface GroupConsumerParts {
@@ -53,6 +56,8 @@ export interface GroupConsumerParts {
   readonly pipeline: RecordPipeline;
   /** Queues a record until its handlers have tickets; `pump` looks again. */
   readonly dispatch: (delivery: Delivery) => void;
+  /** Has a record wait for its batch. */
+  readonly toBatches: BatchLoops;
   readonly pump: () => void;
   readonly running: RunningHandlers;
   readonly handlers: readonly HandlerRuntime[];
@@ -297,15 +302,15 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
 
   /** A record is at the head of its lane: starts it, or settles it and goes on with the next. */
   #begin(head: ConsumedRecord): void {
-    const { pipeline, dispatch, topics } = this.parts;
+    const { pipeline, topics } = this.parts;
     for (let next: ConsumedRecord | null = head; next !== null;) {
       const topic = topics.get(next.partition.topic);
       if (topic === undefined) return;
       const opened = this.#open(next, topic);
       if (opened === null) return;
       if (opened.kind === 'deliver') {
-        if (opened.parked === null) dispatch(opened);
-        else void this.#dispatchWhenDue(opened, opened.parked.dueAt);
+        if (opened.parked === null) this.#dispatch(opened, topic);
+        else void this.#dispatchWhenDue(opened, topic, opened.parked.dueAt);
         return;
       }
       if (opened.kind === 'dead-letter') {
@@ -316,8 +321,13 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     }
   }
 
+  #dispatch(delivery: Delivery, { batches }: ConsumedTopic): void {
+    if (batches) this.parts.toBatches.take(delivery, this);
+    else this.parts.dispatch(delivery);
+  }
+
   /** A parked record waits until it is due with nothing in hand: no ticket, no slot, no claim. */
-  async #dispatchWhenDue(delivery: Delivery, dueAt: number): Promise<void> {
+  async #dispatchWhenDue(delivery: Delivery, topic: ConsumedTopic, dueAt: number): Promise<void> {
     const { partition, place } = delivery.record;
     // Whoever wrote that time, a record is never hidden for longer than one may be parked.
     const at = Math.min(dueAt, this.parts.clock.now() + MAX_PARKED_MS);
@@ -327,7 +337,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     partition.waiting--;
     if (!isDue) return;
     this.#flow.afterSettlement();
-    this.parts.dispatch(delivery);
+    this.#dispatch(delivery, topic);
   }
 
   #open(consumed: ConsumedRecord, { routes, parkedFrom }: ConsumedTopic): Opened | null {

@@ -2,7 +2,6 @@ import type { Clock } from '../contracts/clock.js';
 import { KafkaEventsError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
-import type { CrashGuard } from './crash-guard.js';
 import { EventContext } from './event-context.js';
 import {
   HandlerCall,
@@ -11,19 +10,17 @@ import {
   type CallSurroundings,
 } from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
+import type { HandlerSlots } from './handler-slots.js';
 import type { Quarantine } from './quarantine.js';
 import type { RunningHandlers } from './running-handlers.js';
-import type { Semaphore } from './semaphore.js';
 
 /** Runs a handler once: takes its slot, reads the payload, calls it, waits within its time. */
 export class HandleStep {
   readonly #around: CallSurroundings;
 
   constructor(
-    /** Handlers of the group running at once; null: no limit beyond their own. */
-    private readonly groupSlots: Semaphore | null,
+    private readonly slots: HandlerSlots,
     private readonly quarantine: Quarantine,
-    private readonly guard: Pick<CrashGuard, 'admit'>,
     running: RunningHandlers,
     claims: CallSurroundings['claims'],
     private readonly sink: EventSink,
@@ -35,34 +32,14 @@ export class HandleStep {
 
   /** Calls `called` when the call has ended, perhaps at once; with null when there was no slot in time. */
   run(course: HandlerCourse, called: Called): void {
-    if (course.suspect) void this.#runSuspect(course, called);
-    else if (!this.quarantine.closed && this.#tryTakeSlots(course)) this.#call(course, called);
-    else void this.#runLater(course, called);
-  }
-
-  async #runLater(course: HandlerCourse, called: Called): Promise<void> {
-    while (await this.#takeSlots(course)) {
-      if (!this.quarantine.closed) {
-        this.#call(course, called);
-        return;
-      }
-      // Not with a slot: the suspect that it waits for may need it.
-      this.#freeSlots(course);
-      if (!(await this.quarantine.whenOpen(course.partition))) break;
+    if (this.slots.tryTake(course)) {
+      this.#call(course, called);
+      return;
     }
-    called(course, null);
-  }
-
-  async #runSuspect(course: HandlerCourse, called: Called): Promise<void> {
-    // Slots first: whoever is alone must not wait for anything.
-    if (await this.#takeSlots(course)) {
-      if (await this.guard.admit(course)) {
-        this.#call(course, called);
-        return;
-      }
-      this.#freeSlots(course);
-    }
-    called(course, null);
+    void this.slots.take(course).then((taken) => {
+      if (taken) this.#call(course, called);
+      else called(course, null);
+    });
   }
 
   #call(course: HandlerCourse, called: Called): void {
@@ -84,10 +61,10 @@ export class HandleStep {
       // It still uses what its slots stand for.
       this.signals.emit('slotLeaked', course.ref);
       void result.later.then(() => {
-        this.#freeSlots(course);
+        this.slots.free(course.runtime);
       });
     } else {
-      this.#freeSlots(course);
+      this.slots.free(course.runtime);
     }
     called(course, result);
   };
@@ -97,31 +74,13 @@ export class HandleStep {
     const { runtime, durationMs, ref } = course;
     if (course.turnedAway !== null || blamesEvent(course, result)) return;
     // Where the group is at its limit, more of this handler would only wait for that.
-    const full = runtime.slots.inUse >= runtime.concurrency && this.groupSlots?.available !== false;
+    const full = runtime.slots.inUse >= runtime.concurrency && this.slots.groupHasRoom;
     const failed = result.kind !== 'succeeded';
     if (!runtime.adaptTo({ startedAt, durationMs, failed, full })) return;
     const { groupId, handlerId } = ref;
     const { concurrency } = runtime;
     const floorMs = runtime.adaptive?.floorMs ?? null;
     this.signals.emit('concurrencyAdapted', { groupId, handlerId, concurrency, floorMs });
-  }
-
-  #tryTakeSlots({ runtime }: HandlerCourse): boolean {
-    if (this.groupSlots === null) return runtime.slots.tryAcquire();
-    if (!this.groupSlots.available || !runtime.slots.tryAcquire()) return false;
-    return this.groupSlots.tryAcquire();
-  }
-
-  async #takeSlots({ runtime, partition }: HandlerCourse): Promise<boolean> {
-    if (!(await runtime.slots.acquire(partition))) return false;
-    if (this.groupSlots === null || (await this.groupSlots.acquire(partition))) return true;
-    runtime.slots.release();
-    return false;
-  }
-
-  #freeSlots({ runtime }: HandlerCourse): void {
-    runtime.slots.release();
-    this.groupSlots?.release();
   }
 }
 

@@ -69,8 +69,8 @@ export class HandlerCall implements RunningHandler, CallControl {
   get partition(): OwnedPartition {
     return this.course.partition;
   }
-  get offset(): bigint {
-    return this.course.delivery.record.record.offset;
+  concerns(offset: bigint): boolean {
+    return this.course.delivery.record.record.offset === offset;
   }
 
   /** Reads the payload and calls the handler; tells how it ended, perhaps at once. Never throws. */

@@ -1,19 +1,25 @@
 import { MetadataScanner, type ApplicationConfig, type ModulesContainer } from '@nestjs/core';
 
 import type { EventContract } from '../contracts/event-contract.js';
-import { contractOf, type EventSource } from '../contracts/event-source.js';
+import { contractOf } from '../contracts/event-source.js';
 import { InvalidDefinitionError, InvalidHandlerError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
-import { enhancerProblems, lostEnhancerProblems, scopedGlobalProblems } from './enhancer-checks.js';
-import { readEventHandlers } from './event-handler.decorator.js';
+import {
+  batchPipeProblems,
+  enhancerProblems,
+  lostEnhancerProblems,
+  scopedGlobalProblems,
+} from './enhancer-checks.js';
 import type { BoundHandler } from './event-handler.js';
 import { hostsIn, whyNotStatic, type HandlerHost } from './handler-host.js';
 import { bindHandler } from './handler-invoker.js';
+import { readEventHandlers, type EventHandlerMetadata } from './handler-metadata.js';
 import type { HandlerMethod } from './handler-method.js';
-import type { EventHandlerOptions, HandlerSettings } from './handler-options.js';
+import type { EventHandlerOptions, HandlerKind, HandlerSettings } from './handler-options.js';
 import {
   clashingDefinitions,
   duplicateIds,
+  mixedKinds,
   mixedOrderings,
   unknownOverrides,
   type PlacedHandler,
@@ -32,7 +38,11 @@ export interface DiscoveryScope {
   /** Handlers found by others, held to the same rules. Default: none. */
   readonly wholeTopics?: readonly WholeTopicDeclaration[];
   /** A handler's options, with the module's overrides and defaults applied. */
-  readonly resolve: (id: string, options: EventHandlerOptions) => HandlerSettings;
+  readonly resolve: (
+    id: string,
+    options: EventHandlerMetadata['options'],
+    kind: HandlerKind,
+  ) => HandlerSettings;
 }
 
 /** A handler of a whole topic, before its options are resolved. */
@@ -47,19 +57,17 @@ export interface WholeTopicDeclaration {
   readonly bind: (settings: HandlerSettings) => BoundHandler;
 }
 
-/** One `@EventHandler` of one method. */
-interface Declaration {
+/** One `@EventHandler` or `@EventBatchHandler` of one method. */
+interface Declaration extends EventHandlerMetadata {
   readonly id: string;
   readonly place: string;
   readonly method: HandlerMethod;
-  readonly sources: readonly EventSource[];
-  readonly options: EventHandlerOptions;
 }
 
 type PlacedMethod = PlacedHandler & { readonly method: HandlerMethod };
 
 /**
- * Finds every method with `@EventHandler` on the application's providers and controllers, once all
+ * Finds every method with `@EventHandler` or `@EventBatchHandler` on the application's providers and controllers, once all
  * of them exist. Inherited methods count for each class that is provided.
  *
  * @throws InvalidHandlerError listing everything that keeps a handler from being run as declared.
@@ -74,6 +82,7 @@ export function discoverHandlers(scope: DiscoveryScope): BoundHandler[] {
   problems.push(
     ...duplicateIds([...declared.flatMap(withFormerIds), ...oncePerMethod(wholeTopics)]),
     ...mixedOrderings(all, settings.topicName),
+    ...mixedKinds(all, settings.topicName),
     ...clashingDefinitions(handlers, settings.topicName),
     ...retryTopicProblems(all, settings),
     ...unknownOverrides(Object.keys(settings.handlerOverrides), [...declared, ...wholeTopics]),
@@ -116,15 +125,20 @@ function declarationsOn(host: HandlerHost, name: string, problems: string[]): De
     ...enhancerProblems(method, place),
     ...lostEnhancerProblems(decorated, method, place),
   );
-  return declarations.map(({ sources, options }) => {
-    return { id: options.id ?? `${classRef.name}.${name}`, place, method, sources, options };
+  if (declarations.some(({ kind }) => kind === 'batch')) {
+    problems.push(...batchPipeProblems(method, place));
+  }
+  return declarations.map((declared) => {
+    return { ...declared, id: declared.options.id ?? `${classRef.name}.${name}`, place, method };
   });
 }
 
 function place(declared: Declaration, scope: DiscoveryScope, problems: string[]): PlacedMethod[] {
   const contracts = contractsOf(declared, problems);
   const settings = settingsOf(declared, scope, problems);
-  return settings === null ? [] : [{ ...declared, settings, contracts }];
+  return settings === null
+    ? []
+    : [{ place: declared.place, method: declared.method, settings, contracts }];
 }
 
 function placeWhole(
@@ -132,7 +146,7 @@ function placeWhole(
   scope: DiscoveryScope,
   problems: string[],
 ): (PlacedHandler & Pick<WholeTopicDeclaration, 'bind'>)[] {
-  const settings = settingsOf(declared, scope, problems);
+  const settings = settingsOf({ ...declared, kind: 'record' }, scope, problems);
   if (settings === null) return [];
   const { place, topic, bind } = declared;
   return [{ place, settings, contracts: [], wholeTopic: { topic }, bind }];
@@ -161,7 +175,7 @@ function contractsOf({ place, sources }: Declaration, problems: string[]): Event
 }
 
 function settingsOf(
-  { id, place, options }: Pick<Declaration, 'id' | 'place' | 'options'>,
+  { id, place, options, kind }: Pick<Declaration, 'id' | 'place' | 'options' | 'kind'>,
   { settings, resolve }: DiscoveryScope,
   problems: string[],
 ): HandlerSettings | null {
@@ -175,7 +189,7 @@ function settingsOf(
     return null;
   }
   try {
-    return resolve(id, options);
+    return resolve(id, options, kind);
   } catch (error) {
     if (!(error instanceof InvalidHandlerError)) throw error;
     problems.push(...error.problems.map((problem) => `${place}: ${problem}`));

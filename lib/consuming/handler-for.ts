@@ -1,4 +1,5 @@
 import type { EventPayload, EventSource, PayloadOf } from '../contracts/event-source.js';
+import type { EventBatch } from './batch/event-batch.js';
 import type { EventContext } from './event-context.js';
 
 /** One event, or several that one method takes. */
@@ -27,6 +28,21 @@ export type HandlerFor<M extends (...args: never[]) => unknown, Payload> =
   CanHandle<Parameters<M>, Payload> extends true
     ? unknown
     : { readonly 'no parameter of this handler accepts the event': Payload };
+
+/**
+ * `unknown` for a method that can take a batch of that payload, or has no parameters, else a type no
+ * method has.
+ */
+export type BatchHandlerFor<M extends (...args: never[]) => unknown, Payload> =
+  Parameters<M> extends readonly []
+    ? unknown
+    : true extends TakesBatch<Parameters<M>, Payload>[number]
+      ? unknown
+      : { readonly 'no parameter of this handler accepts the batch': EventBatch<Payload> };
+
+type TakesBatch<Args extends readonly unknown[], Payload> = {
+  [I in keyof Args]: [EventBatch<Payload>] extends [Args[I]] ? true : false;
+};
 
 type CanHandle<Args extends readonly unknown[], Payload> = [
   Exclude<Args[number], EventContext | undefined>,

@@ -4,8 +4,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { EventContract } from '../contracts/event-contract.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { EventArgumentsHost } from './event-arguments-host.js';
-import type { EventContext } from './event-context.js';
-import type { BoundHandler } from './event-handler.js';
+import type { BoundHandler, HandledContext } from './event-handler.js';
 import { ExceptionFilters } from './exception-filters.js';
 import {
   enhancersOn,
@@ -17,7 +16,7 @@ import {
 import type { HandlerSettings } from './handler-options.js';
 import { createNestCall, fieldOf, type FaultMarks } from './nest-pipeline.js';
 
-type Call = (payload: unknown, context: EventContext) => MaybePromise<unknown>;
+type Call = (payload: unknown, context: HandledContext) => MaybePromise<unknown>;
 
 /**
  * Makes a decorated method callable by the engine.
@@ -34,7 +33,9 @@ export function bindHandler(
   globals: ApplicationConfig = new ApplicationConfig(),
 ): BoundHandler {
   const faults: FaultMarks = new WeakMap();
-  const invoke = directCall(method, globals) ?? createNestCall(method, globals, faults);
+  const batches = settings.batch !== null;
+  const invoke =
+    directCall(method, globals, batches) ?? createNestCall(method, globals, faults, { batches });
   const filters = new ExceptionFilters(method, globals);
   return {
     settings,
@@ -46,11 +47,18 @@ export function bindHandler(
   };
 }
 
+/** What runs around a batch, too. */
+const UNPIPED = ['guard', 'interceptor'] as const;
+
 /** Null when only Nest can make the call. */
-function directCall(method: HandlerMethod, globals: ApplicationConfig): Call | null {
+function directCall(
+  method: HandlerMethod,
+  globals: ApplicationConfig,
+  batches: boolean,
+): Call | null {
   const params = paramsOf(method);
   const isPlain =
-    (['guard', 'interceptor', 'pipe'] as const).every(
+    (batches ? UNPIPED : [...UNPIPED, 'pipe' as const]).every(
       (kind) =>
         enhancersOn(method, kind).length === 0 && globalEnhancers(globals, kind).length === 0,
     ) && params.every(({ kind, pipes }) => kind !== 'other' && pipes.length === 0);

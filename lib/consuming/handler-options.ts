@@ -60,8 +60,30 @@ export interface EventHandlerOptions {
   readonly tombstones?: boolean;
 }
 
-/** What the module's `handlers: { [id]: … }` may override. */
-export type EventHandlerOverrides = Omit<EventHandlerOptions, 'id' | 'aliases'>;
+/** How many records come to a handler of batches at once. */
+export interface BatchOptions {
+  /** Records of one batch at the most. Default 500. */
+  readonly maxSize?: number;
+  /** For how long a batch that is not full waits for more, from its first record on. Default 200 ms. */
+  readonly maxWaitMs?: number;
+}
+
+/**
+ * Options of `@EventBatchHandler`: those of `@EventHandler`, but for `ordering`, since batches keep the
+ * order of each key. `rate` counts records, `timeoutMs` is for a whole batch.
+ */
+export interface EventBatchHandlerOptions
+  extends Omit<EventHandlerOptions, 'ordering' | 'concurrency'>, BatchOptions {
+  /** Batches of this handler running at once in this process, one for each partition at the most. Default 16. */
+  readonly concurrency?: number;
+}
+
+/** What the module's `handlers: { [id]: … }` may override; what is not for its kind of handler is refused. */
+export interface EventHandlerOverrides
+  extends Omit<EventHandlerOptions, 'id' | 'aliases'>, BatchOptions {}
+
+/** Whether a handler takes one record at a time, or a batch. */
+export type HandlerKind = 'record' | 'batch';
 
 /** A handler's options with every default filled in. */
 export interface HandlerSettings {
@@ -84,4 +106,8 @@ export interface HandlerSettings {
   /** Null: no dedup. */
   readonly idempotency: { readonly windowMs: number; readonly scope: IdempotencyScope } | null;
   readonly tombstones: boolean;
+  /** Null: it takes one record at a time. */
+  readonly batch: BatchPolicy | null;
 }
+
+export type BatchPolicy = Readonly<Required<BatchOptions>>;

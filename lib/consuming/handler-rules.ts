@@ -33,20 +33,38 @@ export function mixedOrderings(
   handlers: readonly PlacedHandler[],
   topicName: (topic: string) => string,
 ): string[] {
-  const placed = handlers.flatMap((handler) =>
-    topicsOf(handler, topicName).map((topic) => ({ handler, topic })),
-  );
-  const byPlace = groupsOf(placed, ({ handler, topic }) => whereIs(topic, handler));
-  return byPlace.flatMap(([where, entries]) => {
-    const orderings = groupsOf(entries, ({ handler }) => handler.settings.ordering);
+  return perPlace(handlers, topicName).flatMap(([where, all]) => {
+    const orderings = groupsOf(all, ({ settings }) => settings.ordering);
     if (orderings.length < 2) return [];
     const stated = orderings.map(
       ([ordering, using]) =>
-        `'${ordering}' (${[...new Set(using.map(({ handler }) => handler.settings.id))].join(', ')})`,
+        `'${ordering}' (${[...new Set(using.map(({ settings }) => settings.id))].join(', ')})`,
     );
     return [
       `${where}: its handlers differ in ordering: ${stated.join(' and ')}; use one, or another groupId`,
     ];
+  });
+}
+
+/** Batches are made of all records of a partition, in their order: single records would pass them. */
+export function mixedKinds(
+  handlers: readonly PlacedHandler[],
+  topicName: (topic: string) => string,
+): string[] {
+  return perPlace(handlers, topicName).flatMap(([where, using]) => {
+    const idsOf = (batches: boolean): string =>
+      [...new Set(using)]
+        .map(({ settings }) => settings)
+        .filter(({ batch }) => (batch !== null) === batches)
+        .map(({ id }) => id)
+        .join(', ');
+    const [ofBatches, ofRecords] = [idsOf(true), idsOf(false)];
+    return ofBatches === '' || ofRecords === ''
+      ? []
+      : [
+          `${where}: is taken in batches (${ofBatches}) and record by record (${ofRecords}); ` +
+            'give one of them another groupId',
+        ];
   });
 }
 
@@ -81,6 +99,18 @@ export function unknownOverrides(
         `handlers['${id}'] in the module's options: there is no such handler` +
         (ids.size === 0 ? '' : `; there are ${[...ids].join(', ')}`),
     );
+}
+
+/** Who takes each topic in each group. */
+function perPlace(
+  handlers: readonly PlacedHandler[],
+  topicName: (topic: string) => string,
+): [where: string, handlers: PlacedHandler[]][] {
+  const placed = handlers.flatMap((handler) =>
+    topicsOf(handler, topicName).map((topic) => ({ handler, topic })),
+  );
+  const byPlace = groupsOf(placed, ({ handler, topic }) => whereIs(topic, handler));
+  return byPlace.map(([where, entries]) => [where, entries.map(({ handler }) => handler)]);
 }
 
 interface TopicEntry {

@@ -4,7 +4,7 @@ import type { ApplicationConfig } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 
 import type { InvocationFault } from '../failure/retry-policy.js';
-import type { EventContext } from './event-context.js';
+import type { HandledContext } from './event-handler.js';
 import type { HandlerHost, NestModule } from './handler-host.js';
 import type { HandlerMethod } from './handler-method.js';
 import {
@@ -15,7 +15,7 @@ import {
 } from './nest-metadata.js';
 
 /** Calls a method as Nest would: guards, interceptors, pipes, then the body. */
-export type NestCall = (payload: unknown, context: EventContext) => Promise<unknown>;
+export type NestCall = (payload: unknown, context: HandledContext) => Promise<unknown>;
 
 /** What is known of errors by identity; one that is not in here came from anywhere else. */
 export type FaultMarks = WeakMap<object, InvocationFault>;
@@ -30,17 +30,20 @@ const REFUSALS: readonly number[] = [400, 406, 422];
  * which controllers are providers: it looks for a host among providers only, and would leave out the
  * enhancers of a controller. Filters stay outside, see `ExceptionFilters`.
  *
+ * A batch is nothing for pipes: with `batches` they run for custom parameters alone.
+ *
  * An interceptor or method whose Observable completes without a value fails with rxjs' EmptyError.
  */
 export function createNestCall(
   { host, name, callback }: HandlerMethod,
   globals: ApplicationConfig,
   faults: FaultMarks,
+  { batches }: { readonly batches: boolean },
 ): NestCall {
   const creator = ExternalContextCreator.fromContainer(new HostContainer(globals, host));
   giveUndecoratedParams(creator);
   markDenials(creator, faults);
-  markRefusals(creator, faults);
+  markRefusals(creator, faults, batches ? [CONTEXT_PARAM, PAYLOAD_PARAM] : [CONTEXT_PARAM]);
   return creator.create(
     host.instance,
     callback,
@@ -140,17 +143,23 @@ function watchGuard(guard: CanActivate, thrown: WeakSet<object>): CanActivate {
 }
 
 /** Pipes run between the interceptors and the body: what is thrown in there is theirs. */
-function markRefusals(creator: ExternalContextCreator, faults: FaultMarks): void {
+function markRefusals(
+  creator: ExternalContextCreator,
+  faults: FaultMarks,
+  unpiped: readonly unknown[],
+): void {
   const createPipesFn = creator.createPipesFn.bind(creator);
   creator.createPipesFn = (pipes, params) => {
     // `@Ctx()` takes no pipes of its own, and those of the class are meant for payloads.
-    const contexts = params.filter(({ type }) => type === CONTEXT_PARAM);
+    const asTheyAre = params.filter(({ type }) => unpiped.includes(type));
     const run = createPipesFn(
       pipes,
-      params.filter(({ type }) => type !== CONTEXT_PARAM),
+      params.filter(({ type }) => !unpiped.includes(type)),
     );
     return async (args, ...call) => {
-      for (const { index } of contexts) args[index] = call[1];
+      for (const { index, type, data } of asTheyAre) {
+        args[index] = valueOfParam(type as number, data, call);
+      }
       try {
         await run?.(args, ...call);
       } catch (error) {

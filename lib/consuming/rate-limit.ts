@@ -30,11 +30,14 @@ export class RateLimit {
     this.#toleranceMs = this.#intervalMs * (burst - 1);
   }
 
-  /** Takes the next place in the line; answers how long it is until then, in milliseconds. */
-  reserve(): number {
+  /**
+   * Takes the next places in the line; answers how long it is until the first, in milliseconds. What
+   * takes several starts at once, and the next one waits for them all.
+   */
+  reserve(places = 1): number {
     const now = this.clock.now();
     const dueAt = Math.max(this.#dueAt, now);
-    this.#dueAt = dueAt + this.#intervalMs;
+    this.#dueAt = dueAt + this.#intervalMs * places;
     return Math.max(0, dueAt - this.#toleranceMs - now);
   }
 }

@@ -3,7 +3,6 @@ import { EventEnvelope } from '../contracts/event-envelope.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { ParkedRecord } from '../failure/parked-record.js';
-import { ClaimKeys } from '../idempotency/claim-keys.js';
 import { UnroutableRecordError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import { admissionOf, endProbe, placeOf } from './admission.js';
@@ -19,9 +18,10 @@ import type { FailedCall, FailureStep } from './failure-step.js';
 import type { GiveUpStep } from './give-up-step.js';
 import type { HandleStep } from './handle-step.js';
 import type { CallResult } from './handler-call.js';
-import { HandlerCourse } from './handler-course.js';
-import type { HandlerRuntime } from './handler-runtime.js';
-import { SharedEnding, type RecordEnding, type RecordOutcome } from './record-ending.js';
+import type { HandlerCourse } from './handler-course.js';
+import type { HandlerCourses } from './handler-courses.js';
+import type { RecordEnding, RecordOutcome } from './record-ending.js';
+import { signalHandled } from './signal-handled.js';
 
 /** A record after decoding and routing: for handlers, or at its end already. */
 export type Opened =
@@ -78,16 +78,13 @@ const HANDLED: Pass = { kind: 'end', outcome: 'handled' };
  * and the only door to the offset. Nothing thrown by a handler, a store or a broker gets out of here.
  */
 export class RecordPipeline {
-  readonly #keys: ClaimKeys;
-
   constructor(
     private readonly options: PipelineOptions,
+    private readonly courses: HandlerCourses,
     private readonly steps: PipelineSteps,
     private readonly signals: SignalSink,
     private readonly clock: Clock,
-  ) {
-    this.#keys = new ClaimKeys(options.groupId);
-  }
+  ) {}
 
   open(record: ConsumedRecord, routes: TopicRoutes): Opened {
     const envelope = new EventEnvelope(record.partition, record.record);
@@ -116,9 +113,7 @@ export class RecordPipeline {
 
   /** Takes a record, whose handlers all have a ticket, to its end; gives the tickets back. Never throws. */
   run(delivery: Delivery, ending: RecordEnding): void {
-    const { handlers } = delivery;
-    const shared = handlers.length === 1 ? ending : new SharedEnding(handlers.length, ending);
-    for (const handler of handlers) this.#begin(delivery, handler, shared);
+    this.courses.open(delivery, ending, this.#go);
   }
 
   /** Dead-letters a record that reaches no handler, trying for as long as its partition is ours. */
@@ -145,21 +140,14 @@ export class RecordPipeline {
     ending.ended(record, written ? 'dead-lettered' : 'abandoned');
   }
 
-  #begin(delivery: Delivery, runtime: HandlerRuntime, ending: RecordEnding): void {
-    const eventType = eventTypeFor(delivery, runtime);
-    const key = this.#keys.keyOf(delivery.envelope, eventType, runtime.handler.settings);
-    const { groupId } = this.options;
-    this.#go(new HandlerCourse({ groupId, delivery, runtime, eventType, key, ending }));
-  }
-
-  #go(course: HandlerCourse): void {
+  readonly #go = (course: HandlerCourse): void => {
     course.partition.enter();
     try {
       this.#follow(course, this.#pass(course));
     } catch (error) {
       this.#fault(course, error);
     }
-  }
+  };
 
   /** Where a pass went; while its handler is at work, the end of that call goes on with it. */
   #follow(course: HandlerCourse, step: Step): void {
@@ -266,21 +254,7 @@ export class RecordPipeline {
     if (completed === 'unmarked' && course.partition.lost) {
       return { kind: 'end', outcome: 'abandoned' };
     }
-    const { ref, attempts, durationMs } = course;
-    // Written out: spreading costs more than all the rest of a completion.
-    const { groupId, topic, partition, offset, handlerId, eventId, eventType } = ref;
-    const attempt = attempts + 1;
-    this.signals.emit('handled', {
-      groupId,
-      topic,
-      partition,
-      offset,
-      handlerId,
-      eventId,
-      eventType,
-      attempt,
-      durationMs,
-    });
+    signalHandled(this.signals, course);
     return HANDLED;
   }
 
@@ -336,14 +310,6 @@ export class RecordPipeline {
 
 function notNow(taken: Exclude<Claimed, 'go'>): Pass {
   return taken === 'duplicate' ? DUPLICATE : { kind: 'again', wait: taken.until };
-}
-
-/** A handler of a whole topic goes by what the record says, whoever else declares the event. */
-function eventTypeFor({ route, envelope }: Delivery, { handler }: HandlerRuntime): string {
-  const { contract } = route;
-  return contract === null || handler.wholeTopic !== undefined
-    ? envelope.eventType
-    : contract.eventType;
 }
 
 function unroutable(reason: DeadLetterReason, why: string): Opened {

@@ -1,13 +1,20 @@
 import type { Clock, TimerHandle } from '../contracts/clock.js';
-import type { EventContext } from './event-context.js';
 import type { OwnedPartition } from './owned-partition.js';
 
-/** A handler at work on a record. */
+/** What a handler at work was given, as others see it. */
+export interface RunningContext {
+  readonly handlerId: string;
+  /** Tells the handler that nobody waits for it any more. */
+  abort(reason: Error): void;
+}
+
+/** A handler at work on a record, or on a batch of them. */
 export interface RunningHandler {
-  readonly context: EventContext;
-  /** Where its record was delivered from; the context says where it was written to. */
+  readonly context: RunningContext;
+  /** Where its records were delivered from; the context says where they were written to. */
   readonly partition: OwnedPartition;
-  readonly offset: bigint;
+  /** Whether the record delivered with that offset is among what it is at work on. */
+  concerns(offset: bigint): boolean;
   /** When `onDue` is called next; milliseconds since the Unix epoch. */
   dueAt: number;
   /** Called when the time is up; answers the next moment to call it, or null. */

@@ -32,6 +32,8 @@ export interface FailedAttempt {
   readonly delaysMs: readonly number[] | null;
   /** How often it has been in the retry topic. */
   readonly level: number;
+  /** Asked for by the handler in place of the policy's. */
+  readonly askedMs?: number | null;
   /** In [0, 1), for the jitter. */
   readonly random: number;
   readonly ref: HandlerRef;
@@ -44,13 +46,15 @@ export function classifyFailure(failed: FailedAttempt): FailureVerdict {
   const { error, fault } = failed;
   if (error instanceof DeadLetterRequestedError) return deadLetter('handler-requested');
   if (error instanceof NonRetryableEventError) return deadLetter('non-retryable');
-  if (error instanceof RetryLaterError) return retryOrExhausted(failed, error.delayMs);
+  if (error instanceof RetryLaterError) {
+    return retryOrExhausted(failed, failed.askedMs ?? error.delayMs);
+  }
   const said = classOf(failed);
   if (said === 'dead-letter') return deadLetter('non-retryable');
   if (said === undefined && fault !== 'body') {
     return deadLetter(fault === 'rejected-by-guard' ? 'rejected-by-guard' : 'invalid');
   }
-  return retryOrExhausted(failed, null);
+  return retryOrExhausted(failed, failed.askedMs ?? null);
 }
 
 /** What the policy says of the error itself; undefined where it says nothing, or fails to. */

@@ -62,7 +62,7 @@ export function bindPatternHandler(
     wholeTopic: { topic, read },
     invoke,
     faultOf: (error) => judged.get(error) ?? 'body',
-    filter: (error, _payload, { givenUp }) => {
+    filter: (error, _payload, { givenUp }: EventContext) => {
       if (judged.has(error)) return null;
       // Where no filter of ours is, Nest has made one and the same error of whatever was thrown.
       return givenUp === null

@@ -39,6 +39,13 @@ export interface Signals {
 
   /** A handler succeeded and its claim, if it had one that the store could take, was completed. */
   handled: HandlerRef & { readonly attempt: number; readonly durationMs: number };
+  /** A handler of batches has come back with one, or was given up; each record is told of by itself. */
+  batchEnded: TopicPartition & {
+    readonly groupId: string;
+    readonly handlerId: string;
+    readonly records: number;
+    readonly durationMs: number;
+  };
   /** A claim was already done, parked or dead: the handler did not run. */
   duplicate: HandlerRef & { readonly state: 'done' | 'parked' | 'dead' };
   /** An attempt failed; it is retried after `delayMs`, or dead-lettered when `delayMs` is null. */

@@ -1,5 +1,5 @@
 import type { AdaptivePolicy } from '../consuming/adaptive-limit.js';
-import type { HandlerSettings } from '../consuming/handler-options.js';
+import type { BatchPolicy, HandlerSettings } from '../consuming/handler-options.js';
 import { DEFAULT_CRASH_LOOP } from '../failure/crash-loop.js';
 import { redactSecrets } from '../failure/redact.js';
 import { DEFAULT_RETRY } from '../failure/retry-policy.js';
@@ -47,6 +47,7 @@ interface Defaults
   readonly idempotency: Omit<KafkaEventsSettings['idempotency'], 'store'>;
   readonly handler: Pick<HandlerSettings, 'concurrency' | 'ordering' | 'timeoutMs'>;
   readonly adaptive: Omit<AdaptivePolicy, 'max'>;
+  readonly batch: BatchPolicy;
 }
 
 /** Every default of the module, in one place. */
@@ -107,4 +108,5 @@ export const DEFAULTS = {
   },
   adaptive: { min: 1, tolerance: 1.5 },
   handler: { concurrency: 16, ordering: 'key', timeoutMs: 5 * MINUTE },
+  batch: { maxSize: 500, maxWaitMs: 200 },
 } satisfies Defaults;

@@ -6,7 +6,7 @@ import type { AdaptiveOptions } from '../consuming/adaptive-limit.js';
 import type { RateOptions } from '../consuming/rate-limit.js';
 import type { OutageOptions } from '../failure/outage-breaker.js';
 import { DAY, DEFAULTS } from './defaults.js';
-import { COUNT, RETENTION_MS } from './option-ranges.js';
+import { COUNT, DRAIN_MS, RETENTION_MS } from './option-ranges.js';
 import { onlyGiven, type OptionSection } from './option-section.js';
 import { readRetry, readRetryTopic } from './retry-options.js';
 
@@ -26,6 +26,8 @@ export function readHandler(section: OptionSection<EventHandlerOverrides>): Even
     outage: readOutage(section),
     idempotency: readIdempotency(section),
     tombstones: section.boolean('tombstones'),
+    maxSize: section.integer('maxSize', COUNT),
+    maxWaitMs: section.integer('maxWaitMs', DRAIN_MS),
   });
 }
 

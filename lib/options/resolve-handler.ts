@@ -1,4 +1,10 @@
-import type { EventHandlerOptions, HandlerSettings } from '../consuming/handler-options.js';
+import type {
+  EventBatchHandlerOptions,
+  EventHandlerOptions,
+  EventHandlerOverrides,
+  HandlerKind,
+  HandlerSettings,
+} from '../consuming/handler-options.js';
 import { InvalidHandlerError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import { DEFAULTS } from './defaults.js';
@@ -23,19 +29,22 @@ type HandlerDefaults = Pick<
  *
  * Objects inside merge value by value; `idempotency: false` of one yields to an object of the next.
  *
+ * @param kind what it takes at once.
  * @throws InvalidHandlerError naming every option of the decorator that is wrong, and a missing group.
  */
 export function resolveHandler(
   id: string,
-  options: EventHandlerOptions,
+  options: EventHandlerOptions | EventBatchHandlerOptions,
   settings: HandlerDefaults,
+  kind: HandlerKind = 'record',
 ): HandlerSettings {
   const problems = new OptionProblems();
   const { id: name, aliases = [], ...declared } = options;
   if (id.trim() === '' || name?.trim() === '') problems.add('id', 'must not be empty');
   checkAliases(problems, id, aliases);
-  const own = new OptionSection<EventHandlerOptions>(problems, '', declared).readAll(readHandler);
+  const own = new OptionSection<EventHandlerOverrides>(problems, '', declared).readAll(readHandler);
   const override = settings.handlerOverrides[id] ?? {};
+  checkKind(problems, kind, { ...own, ...override });
   const groupId = override.groupId ?? own.groupId ?? settings.defaultGroupId;
   if (groupId === null) {
     problems.add('groupId', 'is missing; set it, consumer.groupId of the module or KAFKA_GROUP_ID');
@@ -43,14 +52,19 @@ export function resolveHandler(
   if (groupId === null || problems.list.length > 0) {
     throw new InvalidHandlerError(problems.list.map((one) => `${one.option} ${one.problem}`));
   }
+  const { batch } = DEFAULTS;
+  const {
+    maxSize = batch.maxSize,
+    maxWaitMs = batch.maxWaitMs,
+    ...given
+  } = { ...own, ...override };
   return {
     id,
     claimedAs: aliases[0] ?? id,
     aliases,
     ...DEFAULTS.handler,
     tombstones: settings.tombstones,
-    ...own,
-    ...override,
+    ...given,
     groupId,
     retry: { ...settings.retry, ...own.retry, ...override.retry },
     concurrency: concurrencyOf(own, override),
@@ -58,7 +72,33 @@ export function resolveHandler(
     rate: mergeRate(own, override),
     outage: mergeOutage(own, override, settings.outage),
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
+    batch: kind === 'batch' ? { maxSize, maxWaitMs } : null,
   };
+}
+
+function checkKind(
+  problems: OptionProblems,
+  kind: HandlerKind,
+  given: EventHandlerOverrides,
+): void {
+  if (kind === 'batch') {
+    if (given.ordering !== undefined) {
+      problems.add(
+        'ordering',
+        'is no option of @EventBatchHandler: batches keep the order of each key',
+      );
+    }
+    if (typeof given.concurrency === 'object') {
+      problems.add(
+        'concurrency',
+        'must be a number: how long a batch takes says more of its size than of the load',
+      );
+    }
+    return;
+  }
+  for (const name of ['maxSize', 'maxWaitMs'] as const) {
+    if (given[name] !== undefined) problems.add(name, 'is an option of @EventBatchHandler alone');
+  }
 }
 
 function checkAliases(problems: OptionProblems, id: string, aliases: unknown): void {

@@ -50,4 +50,6 @@ export { EventSpyTimeoutError } from './event-spy-timeout.error.js';
 
 // Unit tests, without any broker.
 export { FakeEventPublisher, type FakePublishedEvent } from './fake-event-publisher.js';
-export { createEventContext, type EventContextOptions } from './create-event-context.js';
+export { createEventBatch, type EventBatchOptions } from './create-event-batch.js';
+export { createEventContext } from './create-event-context.js';
+export type { EventContextOptions } from './event-delivery-of.js';

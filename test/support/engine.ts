@@ -1,9 +1,10 @@
 import { buildGroup } from '../../lib/consuming/build-group.js';
+import { EventBatch } from '../../lib/consuming/batch/event-batch.js';
 import { BufferBudget } from '../../lib/consuming/buffer-budget.js';
 import type { EventContext } from '../../lib/consuming/event-context.js';
 import type { BoundHandler } from '../../lib/consuming/event-handler.js';
 import type { GroupConsumer } from '../../lib/consuming/group-consumer.js';
-import type { HandlerSettings } from '../../lib/consuming/handler-options.js';
+import type { BatchPolicy, HandlerSettings } from '../../lib/consuming/handler-options.js';
 import { Quarantine } from '../../lib/consuming/quarantine.js';
 import { systemClock, type Clock } from '../../lib/contracts/clock.js';
 import type { EventContract } from '../../lib/contracts/event-contract.js';
@@ -56,6 +57,7 @@ export function handlerOf(
       outage: null,
       idempotency: { windowMs: 60_000, scope: 'event' },
       tombstones: false,
+      batch: null,
       ...settings,
     },
     contracts,
@@ -63,6 +65,20 @@ export function handlerOf(
     faultOf: () => 'body',
     filter: () => null,
   };
+}
+
+/** A handler of batches without Nest around it. */
+export function batchHandlerOf(
+  id: string,
+  contracts: readonly EventContract[],
+  body: (batch: EventBatch) => unknown,
+  { maxSize = 500, maxWaitMs = 200, ...settings }: Partial<HandlerSettings & BatchPolicy> = {},
+): BoundHandler {
+  const take: HandlerBody = (batch) => {
+    if (!(batch instanceof EventBatch)) throw new TypeError('not a batch');
+    return body(batch);
+  };
+  return handlerOf(id, contracts, take, { batch: { maxSize, maxWaitMs }, ...settings });
 }
 
 export interface DeadLetterRow {

@@ -5,7 +5,11 @@ import { inRecord } from './model-kafka.js';
 import { EventContext } from '../../lib/consuming/event-context.js';
 import type { BoundHandler, CallControl } from '../../lib/consuming/event-handler.js';
 import { discoverHandlers, type DiscoveryScope } from '../../lib/consuming/handler-discovery.js';
-import type { EventHandlerOptions, HandlerSettings } from '../../lib/consuming/handler-options.js';
+import type {
+  EventHandlerOptions,
+  HandlerKind,
+  HandlerSettings,
+} from '../../lib/consuming/handler-options.js';
 import { EventEnvelope } from '../../lib/contracts/event-envelope.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { onCleanup } from './cleanup.js';
@@ -49,7 +53,11 @@ export async function findHandlers(
 }
 
 /** Settings of a handler without the module's defaults. */
-function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSettings {
+function plainSettings(
+  id: string,
+  options: EventHandlerOptions = {},
+  kind: HandlerKind = 'record',
+): HandlerSettings {
   return {
     id,
     claimedAs: id,
@@ -64,6 +72,7 @@ function plainSettings(id: string, options: EventHandlerOptions = {}): HandlerSe
     outage: null,
     idempotency: null,
     tombstones: false,
+    batch: kind === 'batch' ? { maxSize: 500, maxWaitMs: 200 } : null,
   };
 }
 

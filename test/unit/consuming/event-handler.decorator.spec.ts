@@ -2,7 +2,8 @@ import 'reflect-metadata';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { EventHandler, readEventHandlers } from '../../../lib/consuming/event-handler.decorator.js';
+import { EventHandler } from '../../../lib/consuming/event-handler.decorator.js';
+import { readEventHandlers } from '../../../lib/consuming/handler-metadata.js';
 import { InvalidHandlerError } from '../../../lib/kafka-events.errors.js';
 import { OrderCreated, OrderShipped } from '../../support/shop-events.js';
 import { thrownBy } from '../../support/thrown-by.js';
@@ -43,10 +44,14 @@ class SpecialOrders extends Orders {
 describe('@EventHandler', () => {
   it('tells of a method what it handles', () => {
     expect(readEventHandlers(Orders.prototype.plain)).toEqual([
-      { sources: [OrderCreated], options: {} },
+      { kind: 'record', sources: [OrderCreated], options: {} },
     ]);
     expect(readEventHandlers(Orders.prototype.several)).toEqual([
-      { sources: [OrderCreated, OrderShipped], options: { id: 'both', concurrency: 4 } },
+      {
+        kind: 'record',
+        sources: [OrderCreated, OrderShipped],
+        options: { id: 'both', concurrency: 4 },
+      },
     ]);
   });
 
@@ -67,7 +72,7 @@ describe('@EventHandler', () => {
     expect(readEventHandlers(repeated)).toHaveLength(2);
     expect(readEventHandlers(plain)).toEqual([]);
     expect(readEventHandlers(several)).toEqual([
-      { sources: [OrderShipped], options: { id: 'own' } },
+      { kind: 'record', sources: [OrderShipped], options: { id: 'own' } },
     ]);
     expect(readEventHandlers(Orders.prototype.several)).toHaveLength(1);
   });

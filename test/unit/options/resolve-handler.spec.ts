@@ -1,7 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 
 import type { AdaptiveOptions } from '../../../lib/consuming/adaptive-limit.js';
-import type { EventHandlerOptions } from '../../../lib/consuming/handler-options.js';
+import type {
+  BatchOptions,
+  EventHandlerOptions,
+  HandlerKind,
+} from '../../../lib/consuming/handler-options.js';
 import type { RateOptions } from '../../../lib/consuming/rate-limit.js';
 import { InvalidHandlerError } from '../../../lib/kafka-events.errors.js';
 import type { KafkaEventsOptions } from '../../../lib/kafka-events.options.js';
@@ -10,7 +14,12 @@ import { resolveOptions } from '../../../lib/resolve-options.js';
 
 const ID = 'Shop.reserve';
 
-function resolve(own: EventHandlerOptions, options: KafkaEventsOptions = {}, id = ID) {
+function resolve(
+  own: EventHandlerOptions & BatchOptions,
+  options: KafkaEventsOptions = {},
+  id = ID,
+  kind: HandlerKind = 'record',
+) {
   const settings = resolveOptions(
     { connect: false, consumer: { groupId: 'shop' }, ...options },
     {},
@@ -18,7 +27,7 @@ function resolve(own: EventHandlerOptions, options: KafkaEventsOptions = {}, id 
       throw new Error('not used by this test');
     },
   );
-  return resolveHandler(id, own, settings);
+  return resolveHandler(id, own, settings, kind);
 }
 
 function problemsOf(...args: Parameters<typeof resolve>): readonly string[] {
@@ -47,7 +56,29 @@ describe('resolveHandler', () => {
       rate: null,
       idempotency: { windowMs: 1_800_000, scope: 'event' },
       tombstones: false,
+      batch: null,
     });
+  });
+
+  it('has sizes for handlers of batches alone, and an order that they do not choose', () => {
+    const handlers = { [ID]: { maxSize: 50 } };
+    expect(resolve({}, {}, ID, 'batch').batch).toEqual({ maxSize: 500, maxWaitMs: 200 });
+    expect(resolve({ maxWaitMs: 0 }, { handlers }, ID, 'batch').batch).toEqual({
+      maxSize: 50,
+      maxWaitMs: 0,
+    });
+    expect(problemsOf({ maxSize: 0 }, {}, ID, 'batch')).toEqual([
+      'maxSize must be an integer from 1 to 1000000, got 0',
+    ]);
+    expect(problemsOf({}, { handlers })).toEqual([
+      'maxSize is an option of @EventBatchHandler alone',
+    ]);
+    expect(problemsOf({ concurrency: { max: 4 } }, {}, ID, 'batch')).toEqual([
+      'concurrency must be a number: how long a batch takes says more of its size than of the load',
+    ]);
+    expect(problemsOf({ ordering: 'none' }, {}, ID, 'batch')).toEqual([
+      'ordering is no option of @EventBatchHandler: batches keep the order of each key',
+    ]);
   });
 
   it('takes the defaults of the module first, then the decorator, then the override', () => {
