@@ -17,6 +17,7 @@ import { RedisIdempotencyStore } from '../../lib/redis/index.js';
 import type { Fate } from './fate.js';
 import { LedgerClient } from './ledger-client.js';
 import { OrderPlaced } from './orders.js';
+import { tellVitals } from './vitals.js';
 
 export interface ConsumerSetup {
   readonly name: string;
@@ -26,6 +27,8 @@ export interface ConsumerSetup {
   readonly redis: { readonly host: string; readonly port: number };
   readonly ledgerPort: number;
 }
+
+const VITALS_MS = 10_000;
 
 const setup = JSON.parse(process.argv[2] ?? '') as ConsumerSetup;
 const ledger = await LedgerClient.connect(setup.ledgerPort, setup.name);
@@ -114,3 +117,4 @@ app.enableShutdownHooks();
 const health = app.get(KafkaEventsHealth);
 while (!health.check().ready) await sleep(50);
 writeSync(process.stdout.fd, 'ready\n');
+tellVitals(VITALS_MS);

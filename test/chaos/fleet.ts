@@ -13,20 +13,29 @@ export class Fleet {
   readonly failures: string[] = [];
   readonly members: readonly FleetMember[];
 
-  constructor(names: readonly string[], spawn: (name: string) => TestProcess) {
+  /** @param spared of the first so many, none is ever chosen. */
+  constructor(
+    names: readonly string[],
+    spawn: (name: string) => TestProcess,
+    private readonly spared = 0,
+  ) {
     this.members = names.map((name) => new FleetMember(name, () => spawn(name), this.failures));
   }
 
   /** Of those present, the one that a number points to. */
   present(target: number): FleetMember | undefined {
-    const present = this.members.filter(({ isPresent }) => isPresent);
+    const present = this.#unspared.filter(({ isPresent }) => isPresent);
     return present[target % present.length];
   }
 
   /** Of those ready, the one that a number points to. */
   ready(target: number): FleetMember | undefined {
-    const ready = this.members.filter(({ isReady }) => isReady);
+    const ready = this.#unspared.filter(({ isReady }) => isReady);
     return ready[target % ready.length];
+  }
+
+  get #unspared(): readonly FleetMember[] {
+    return this.members.slice(this.spared);
   }
 
   get restarts(): number {

@@ -9,10 +9,15 @@ const SHOWN = 10;
 const SHOWN_PAUSES = 5;
 
 /** Everything that is wrong, in sentences; empty after a good run. */
-export function problemsOf({ violations, failures }: Outcome): string[] {
+export function problemsOf({ violations, failures, aged }: Outcome): string[] {
   return [
     ...Object.entries(violations).flatMap(([name, list]: [string, string[]]) => shown(name, list)),
     ...failures,
+    ...aged.flatMap(({ name, trends }) =>
+      trends
+        .filter(({ isFlat }) => !isFlat)
+        .map(({ figure, first, last }) => `${name} ages: ${figure} from ${first} to ${last}`),
+    ),
   ];
 }
 
@@ -30,6 +35,7 @@ export function describeOutcome(schedule: Schedule, outcome: Outcome): string {
     `  drained ${seconds(outcome.drainMs)} after the last fault, processes ended by records ${outcome.restarts}`,
     ...faultLines(outcome),
     ...pauseLines(outcome),
+    ...ageLines(outcome),
     ...recoveryLines(schedule.load, outcome, total),
     ...problemsOf(outcome).map((problem) => `  PROBLEM: ${problem}`),
     ...(outcome.evidence === null ? [] : [`  everything about it is in ${outcome.evidence}`]),
@@ -54,6 +60,21 @@ function pauseLines({ pauses, happened, startedAt }: Outcome): string[] {
     const [at, lasted] = [seconds(pause.from - startedAt), seconds(pause.to - pause.from)];
     return `  partition ${pause.partition} stood still at ${at} for ${lasted}: ${causesOf(pause, happened).join(', ')}`;
   });
+}
+
+function ageLines({ aged }: Outcome): string[] {
+  return aged.map(({ name, trends }) => {
+    const figures = trends.map(
+      ({ figure, first, last }) => `${figure} ${round(first)} -> ${round(last)}`,
+    );
+    return `  ${name}, first third of its life and last: ${figures.join(', ')}`;
+  });
+}
+
+const MIB = 1024 * 1024;
+
+function round(value: number): string {
+  return value < MIB / 10 ? value.toFixed(1) : `${(value / MIB).toFixed(1)} MiB`;
 }
 
 /** After an outage: the first effect, and the moment in which nothing waited any longer than a second. */

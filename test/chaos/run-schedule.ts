@@ -19,6 +19,7 @@ import type { ProducerSetup } from './producer.child.js';
 import { CONSUMERS, PRODUCERS } from './scenarios.js';
 import type { FaultKind, PlannedFault, Schedule } from './schedule.js';
 import { readDeadLetters, readEvents } from './stored-topic.js';
+import { trendsOf, vitalsIn, type Trend } from './vitals.js';
 
 const CONSUMER = 'test/chaos/consumer.child.ts';
 const PRODUCER = 'test/chaos/producer.child.ts';
@@ -43,6 +44,8 @@ export interface Outcome extends Audit {
   readonly moves: { readonly rebalances: number; readonly moved: number; readonly minimum: number };
   /** From the end of the faults until everything was committed. */
   readonly drainMs: number;
+  /** Of the processes that were spared: how they aged. */
+  readonly aged: readonly { readonly name: string; readonly trends: readonly Trend[] }[];
   readonly ledger: readonly LedgerEntry[];
   /** Where everything that was written lies, if there was anything to complain of. */
   readonly evidence: string | null;
@@ -79,13 +82,17 @@ export async function runSchedule(
   const groupId = uniqueName('group');
 
   const consumers = CONSUMERS.slice(0, schedule.consumers);
-  const fleet = new Fleet(consumers, (name) => {
-    const { brokers } = cluster.client(name);
-    const setup: ConsumerSetup = {
-      ...{ name, brokers, topic, groupId, redis: redis.address, ledgerPort: ledger.port },
-    };
-    return TestProcess.start(CONSUMER, { args: [JSON.stringify(setup)] });
-  });
+  const fleet = new Fleet(
+    consumers,
+    (name) => {
+      const { brokers } = cluster.client(name);
+      const setup: ConsumerSetup = {
+        ...{ name, brokers, topic, groupId, redis: redis.address, ledgerPort: ledger.port },
+      };
+      return TestProcess.start(CONSUMER, { args: [JSON.stringify(setup)] });
+    },
+    schedule.spared,
+  );
   const producers = PRODUCERS.slice(0, load.producers).map((name, index) => {
     const { brokers } = cluster.client(name);
     const setup: ProducerSetup = {
@@ -137,6 +144,10 @@ export async function runSchedule(
     ...{ failures, startedAt, happened, pauses, drainMs, restarts: fleet.restarts },
     longestPauses: longestPauses(pauses, happened),
     moves: watch,
+    aged: fleet.members.slice(0, schedule.spared ?? 0).map(({ name, processes }) => ({
+      name,
+      trends: trendsOf(processes.flatMap(({ lines }) => vitalsIn(lines))),
+    })),
     ledger: ledger.entries,
     evidence:
       isBad || keep ? await keepEvidence({ ...stored, schedule, happened, ledger, fleet }) : null,

@@ -16,7 +16,7 @@ const ORDERS: Omit<Load, 'seed' | 'oneIn'> = {
 const FLEET = { consumers: CONSUMERS.length, partitions: 12 };
 
 /** Far below what the outage breaker takes for an outage: half of a handler's last records. */
-const EVERY_FATE: Load['oneIn'] = {
+const MOST_FATES: Load['oneIn'] = {
   slow: 200,
   'fails-once': 60,
   'hangs-once': 1_500,
@@ -24,9 +24,12 @@ const EVERY_FATE: Load['oneIn'] = {
   refused: 1_000,
   'always-fails': 1_000,
   'gives-up': 2_000,
-  'never-returns': 10_000,
   malformed: 2_000,
   'too-new': 2_000,
+};
+const EVERY_FATE: Load['oneIn'] = {
+  ...MOST_FATES,
+  'never-returns': 10_000,
   // Each costs about five deaths, and their sessions.
   'kills-its-process': 40_000,
 };
@@ -61,6 +64,19 @@ export const SCENARIOS = {
     load: { ...ORDERS, seed, oneIn: { slow: 200 } },
     tracks: drawTracks(seed, minutes * MINUTE, [
       { kinds: EVERY_FAULT.flatMap(({ kinds }) => kinds), pauseMs: [20 * SECOND, 20 * SECOND] },
+    ]),
+  }),
+  /** Two processes grow old while everything around them comes and goes. */
+  soak: (seed, minutes) => ({
+    ...{ scenario: 'soak', seed, ...FLEET, spared: 2, durationMs: minutes * MINUTE },
+    load: { ...ORDERS, seed, oneIn: MOST_FATES },
+    tracks: drawTracks(seed, minutes * MINUTE, [
+      { kinds: ['consumer-left', 'consumer-killed'], pauseMs: [4 * SECOND, 10 * SECOND] },
+      {
+        kinds: EVERY_FAULT.slice(0, 2).flatMap(({ kinds }) => kinds),
+        pauseMs: [10 * SECOND, 20 * SECOND],
+      },
+      { kinds: ['redis-killed', 'redis-frozen'], pauseMs: [40 * SECOND, 80 * SECOND] },
     ]),
   }),
   /** Members join and leave under load, often two at a time; nothing else happens. */

@@ -42,6 +42,8 @@ export interface Schedule {
   readonly seed: number;
   readonly durationMs: number;
   readonly consumers: number;
+  /** Of the consumers, so many are never ended: to see how they age. @default 0 */
+  readonly spared?: number;
   readonly partitions: number;
   readonly load: Load;
   /** Faults of one track come one after another, those of different tracks whenever they come. */
