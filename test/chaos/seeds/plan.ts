@@ -41,6 +41,8 @@ export type CrashPoint =
   | 'after the effect'
   | 'before the claim'
   | 'after the claim'
+  | 'before the start'
+  | 'after the start'
   | 'before complete'
   | 'after complete'
   | 'before the commit'
@@ -66,7 +68,7 @@ export const TROUBLED = [
 ] as const;
 export type Troubled = (typeof TROUBLED)[number];
 
-export type StoreCall = 'claim' | 'complete' | 'release';
+export type StoreCall = 'claim' | 'start' | 'complete' | 'release';
 
 export type Move =
   | { readonly kind: 'kill' | 'leave' | 'expire' | 'reset-link'; readonly slot: number }
@@ -191,7 +193,7 @@ function move(dice: Dice, partitions: number): Move {
     [2, () => ({ kind: 'rebalance' })],
     [2, () => ({ kind: 'expire', slot })],
     [1, () => ({ kind: 'reset-link', slot })],
-    [2, () => ({ kind: 'freeze-link', slot, ms: dice.between(200, 18_000) })],
+    [3, () => ({ kind: 'freeze-link', slot, ms: dice.between(200, 18_000) })],
     [2, () => ({ kind: 'move-leader', partition, nodeId })],
     [2, () => ({ kind: 'move-coordinator', nodeId })],
     [1, () => ({ kind: 'broker-down', nodeId, ms: dice.between(200, 6_000) })],
@@ -202,7 +204,7 @@ function move(dice: Dice, partitions: number): Move {
       4,
       () => ({
         kind: 'store-fails',
-        call: dice.pick(['claim', 'complete', 'release']),
+        call: dice.pick(['claim', 'start', 'complete', 'release']),
         done: dice.chance(0.6),
         times: dice.between(1, 4),
       }),
@@ -215,6 +217,8 @@ const CRASH_POINTS = [
   'after the effect',
   'before the claim',
   'after the claim',
+  'before the start',
+  'after the start',
   'before complete',
   'after complete',
   'before the commit',

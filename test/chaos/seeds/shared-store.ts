@@ -5,9 +5,10 @@ import type {
   IdempotencyStore,
   Release,
   Renewal,
+  Start,
 } from '../../../lib/idempotency/idempotency-store.js';
-import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import type { Clock } from '../../../lib/contracts/clock.js';
+import { NaiveStore } from '../../support/naive-store.js';
 import type { Ledger } from './ledger.js';
 import type { CrashPoint, StoreCall } from './plan.js';
 
@@ -22,7 +23,7 @@ interface Failing {
 
 /** The store that all members share: it outlives them, and can be away or lose its answers. */
 export class SharedStore {
-  readonly #entries: MemoryIdempotencyStore;
+  readonly #entries: NaiveStore;
   #failing: Failing[] = [];
   #awayUntil = 0;
 
@@ -30,7 +31,7 @@ export class SharedStore {
     private readonly clock: Clock,
     private readonly ledger: Ledger,
   ) {
-    this.#entries = new MemoryIdempotencyStore({ clock });
+    this.#entries = new NaiveStore(clock);
   }
 
   client(member: StoreUser): IdempotencyStore {
@@ -51,7 +52,7 @@ export class SharedStore {
   }
 
   /** @internal What one call does here; it throws where its answer does not come. */
-  perform<T>(call: StoreCall | 'renew', act: (entries: MemoryIdempotencyStore) => T): T {
+  perform<T>(call: StoreCall | 'renew', act: (entries: NaiveStore) => T): T {
     if (this.clock.now() < this.#awayUntil) throw new Error('the store is away');
     const failing = this.#failing.find((each) => each.call === call && each.times > 0);
     if (failing === undefined) return act(this.#entries);
@@ -61,7 +62,7 @@ export class SharedStore {
   }
 
   /** @internal */
-  complete(entries: MemoryIdempotencyStore, completions: readonly Completion[]) {
+  complete(entries: NaiveStore, completions: readonly Completion[]) {
     const answers = entries.complete(completions);
     completions.forEach(({ key, state }, i) => {
       const parts = key.split('\0');
@@ -109,15 +110,19 @@ class StoreClient implements IdempotencyStore {
     });
   }
 
+  async start(starts: readonly Start[]): Promise<readonly boolean[]> {
+    await this.user.reach('before the start');
+    const answers = await this.#call('start', (entries) => entries.start(starts));
+    await this.user.reach('after the start');
+    return answers;
+  }
+
   renew(renewals: readonly Renewal[]): Promise<readonly boolean[]> {
     return this.#call('renew', (entries) => entries.renew(renewals));
   }
 
   /** What has been sent is done, although the answer may find nobody. */
-  async #call<T>(
-    call: StoreCall | 'renew',
-    act: (entries: MemoryIdempotencyStore) => T,
-  ): Promise<T> {
+  async #call<T>(call: StoreCall | 'renew', act: (entries: NaiveStore) => T): Promise<T> {
     await this.user.sleep(TRAVEL_MS * Math.random());
     const outcome = outcomeOf(() => this.store.perform(call, act));
     await this.user.sleep(TRAVEL_MS * Math.random());
