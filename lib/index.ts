@@ -110,6 +110,7 @@ export type {
   HealthReport,
   OutageHealth,
   PausedHealth,
+  UnavailableTopic,
   PartitionHealth,
   PublisherHealth,
   StalledPartition,

@@ -41,6 +41,10 @@ export interface ConsumerOptions {
    * 10 s, or that third where it is shorter.
    */
   readonly revokeDrainMs?: number;
+  /** How soon new partitions of a topic, or a topic that comes back, are noticed. Default 30 s. */
+  readonly metadataMaxAgeMs?: number;
+  /** A partition whose oldest record is unsettled for longer is reported as stalled. Default 60 s. */
+  readonly stallAfterMs?: number;
 }
 
 /** What the module's `groups: { [id]: … }` may override for one consumer group. */
@@ -184,6 +188,8 @@ export interface GroupSettings {
   readonly maxSpan: number;
   readonly maxConcurrency: number;
   readonly revokeDrainMs: number;
+  readonly metadataMaxAgeMs: number;
+  readonly stallAfterMs: number;
 }
 
 export type ProducerSettings = Readonly<Required<ProducerOptions>>;

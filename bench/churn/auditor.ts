@@ -24,6 +24,7 @@ export class Auditor {
       heartbeatIntervalMs: 200,
       maxBytesPerPartition: 1024 * 1024,
       maxWaitTimeMs: 200,
+      metadataMaxAgeMs: 30_000,
       revokeDrainMs: 0,
     });
     await consumer.start(hooksFor(consumer, onRead));
@@ -53,6 +54,8 @@ function hooksFor(consumer: ConsumerDriver, onRead: (id: number) => void): Consu
       console.log(`auditor: ${topic}[${String(partition)}] is out of range`);
     },
     onFetchFailed: () => undefined,
+    onTopicUnavailable: () => undefined,
+    onTopicAvailable: () => undefined,
   };
 }
 

@@ -6,11 +6,13 @@ import type { OwnedPartition } from './owned-partition.js';
 
 /** A group's state as health reports it. */
 export function groupHealth(
-  { groupId, state, error, partitions, handlers, failedCommits, outages }: GroupConsumer,
+  consumer: GroupConsumer,
   paused: readonly HeldTarget[],
   redact: (text: string) => string,
   now: number,
 ): GroupHealth {
+  const { groupId, state, error, partitions, handlers, failedCommits } = consumer;
+  const { outages, unavailableTopics } = consumer;
   return {
     groupId,
     state,
@@ -26,6 +28,10 @@ export function groupHealth(
       handlerId: outage.handlerId,
       error: redact(outage.error.message),
       heldMs: now - outage.since,
+    })),
+    unavailableTopics: [...unavailableTopics].map(([topic, { message }]) => ({
+      topic,
+      error: redact(message),
     })),
     paused: paused.map(({ target, heldMs }) => ({ what: nameOfTarget(target), heldMs })),
     partitions: partitions.map((owned) => partitionHealth(owned, redact)),

@@ -86,6 +86,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   #error: Error | null = null;
   #stopping = false;
   #failedCommits = 0;
+  readonly #unavailable = new Map<string, Error>();
   #isHeld: (topic: string) => boolean = () => false;
 
   constructor(private readonly parts: GroupConsumerParts) {
@@ -132,6 +133,10 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   /** Commits that failed since the last one that did not. */
   get failedCommits(): number {
     return this.#failedCommits;
+  }
+  /** Physical topics that cannot be consumed now, and why. */
+  get unavailableTopics(): ReadonlyMap<string, Error> {
+    return this.#unavailable;
   }
   get running(): Iterable<RunningHandler> {
     return this.parts.running;
@@ -291,6 +296,16 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     const owned = this.#owned.get(partitionName(partition));
     if (owned !== undefined) owned.fetchError = error;
     this.parts.signals.emit('fetchFailed', { ...this.#ref(partition), error });
+  }
+
+  onTopicUnavailable(topic: string, error: Error): void {
+    this.#unavailable.set(topic, error);
+    this.parts.signals.emit('topicUnavailable', { groupId: this.groupId, topic, error });
+  }
+
+  onTopicAvailable(topic: string): void {
+    this.#unavailable.delete(topic);
+    this.parts.signals.emit('topicAvailable', { groupId: this.groupId, topic });
   }
 
   #accept(consumed: ConsumedRecord): void {

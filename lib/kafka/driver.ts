@@ -30,6 +30,8 @@ export interface ConsumerConfig {
   readonly heartbeatIntervalMs: number;
   readonly maxBytesPerPartition: number;
   readonly maxWaitTimeMs: number;
+  /** How soon new partitions and topics are noticed, at the latest. */
+  readonly metadataMaxAgeMs: number;
   /** How long `onRevoking` may hold a rejoin back; the driver goes on without it afterwards. */
   readonly revokeDrainMs: number;
 }
@@ -67,6 +69,13 @@ export interface ConsumerHooks {
   onOffsetOutOfRange(partition: TopicPartition): void;
   /** The broker refused this partition's records; others go on, and it is asked again about once a second. */
   onFetchFailed(partition: TopicPartition, error: Error): void;
+  /**
+   * A topic does not exist or is not ours to see: none of its partitions is assigned, others go on.
+   * Told once, and again only after `onTopicAvailable`.
+   */
+  onTopicUnavailable(topic: string, error: Error): void;
+  /** It is there again; its partitions follow with the next assignment. */
+  onTopicAvailable(topic: string): void;
 }
 
 export interface CommitItem extends OwnedTopicPartition {

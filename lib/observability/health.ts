@@ -32,6 +32,8 @@ export interface GroupHealth {
   readonly handlers: readonly HandlerHealth[];
   /** Handlers that are held because most of their records fail. */
   readonly outages: readonly OutageHealth[];
+  /** Topics that do not exist or are not ours to see; they are taken up when that has changed. */
+  readonly unavailableTopics: readonly UnavailableTopic[];
   /** What an operator has paused, by `ConsumerControl`. */
   readonly paused: readonly PausedHealth[];
   readonly partitions: readonly PartitionHealth[];
@@ -45,6 +47,12 @@ export interface HandlerHealth {
   readonly adaptive: boolean;
   /** Slots in use, of which some may wait for the group's `maxConcurrency`. */
   readonly running: number;
+}
+
+export interface UnavailableTopic {
+  readonly topic: string;
+  /** Redacted. */
+  readonly error: string;
 }
 
 export interface PausedHealth {
@@ -125,6 +133,7 @@ export class KafkaEventsHealth {
     const problems = [
       ...(startProblem === null ? [] : [`consumers not started: ${startProblem}`]),
       ...groups.flatMap((group) => groupProblem(group) ?? []),
+      ...groups.flatMap(topicProblems),
       ...groups.flatMap(fetchProblems),
       ...groups.flatMap(outageProblems),
       ...groups.flatMap(pausedProblems),
@@ -148,6 +157,12 @@ function groupProblem({ groupId, state, error, failedCommits }: GroupHealth): st
       : `group "${groupId}" could not commit ${String(failedCommits)} times in a row`;
   }
   return `group "${groupId}" is ${state}${error === null ? '' : `: ${error}`}`;
+}
+
+function topicProblems({ groupId, unavailableTopics }: GroupHealth): string[] {
+  return unavailableTopics.map(
+    ({ topic, error }) => `group "${groupId}" cannot consume "${topic}": ${error}`,
+  );
 }
 
 function fetchProblems({ groupId, partitions }: GroupHealth): string[] {

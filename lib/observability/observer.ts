@@ -139,6 +139,9 @@ export interface Signals {
   offsetOutOfRange: TopicPartition & { readonly groupId: string };
   /** The broker refused a partition's records; others go on, and it is asked again. */
   fetchFailed: TopicPartition & { readonly groupId: string; readonly error: Error };
+  /** A topic does not exist or is not ours to see; others go on, and it is looked for. */
+  topicUnavailable: { readonly groupId: string; readonly topic: string; readonly error: Error };
+  topicAvailable: { readonly groupId: string; readonly topic: string };
   partitionPaused: TopicPartition & { readonly groupId: string };
   partitionResumed: TopicPartition & { readonly groupId: string };
   /** A drain before a rejoin or shutdown ended with handlers still running. */

@@ -138,6 +138,12 @@ export function signalLog(
         log.error(`${groupId}: ${name} cannot be read, is asked for again${why(error)}`);
       }
     },
+    onTopicUnavailable: ({ groupId, topic, error }) => {
+      log.error(`${groupId}: "${topic}" cannot be consumed, is looked for again${why(error)}`);
+    },
+    onTopicAvailable: ({ groupId, topic }) => {
+      log.log(`${groupId}: "${topic}" is there again`);
+    },
     onPartitionLost: ({ groupId, abandoned, ...partition }) => {
       const left = abandoned === 0 ? '' : `, ${String(abandoned)} record(s) left to its next owner`;
       log.log(`${groupId}: gave up ${partitionName(partition)}${left}`);

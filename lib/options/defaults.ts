@@ -81,6 +81,8 @@ export const DEFAULTS = {
     maxSpan: 10_000,
     maxConcurrency: Number.POSITIVE_INFINITY,
     revokeDrainMs: 10 * SECOND,
+    metadataMaxAgeMs: 30 * SECOND,
+    stallAfterMs: MINUTE,
   },
   producer: {
     maxRecordBytes: MIB,

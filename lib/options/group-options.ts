@@ -16,6 +16,8 @@ export function readGroup(section: OptionSection<GroupOverrides>): GroupOverride
     maxSpan: section.integer('maxSpan', COUNT),
     maxConcurrency: section.integer('maxConcurrency', COUNT),
     revokeDrainMs: section.integer('revokeDrainMs', DRAIN_MS),
+    metadataMaxAgeMs: section.integer('metadataMaxAgeMs', DURATION_MS),
+    stallAfterMs: section.integer('stallAfterMs', DURATION_MS),
   });
 }
 

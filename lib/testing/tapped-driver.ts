@@ -126,6 +126,12 @@ class TappedConsumer implements ConsumerDriver {
       onFetchFailed: (partition, error) => {
         hooks.onFetchFailed(partition, error);
       },
+      onTopicUnavailable: (topic, error) => {
+        hooks.onTopicUnavailable(topic, error);
+      },
+      onTopicAvailable: (topic) => {
+        hooks.onTopicAvailable(topic);
+      },
     });
   }
 

@@ -164,6 +164,8 @@ const GROUP: GroupSettings = {
   maxSpan: 10_000,
   maxConcurrency: Number.POSITIVE_INFINITY,
   revokeDrainMs: 10_000,
+  metadataMaxAgeMs: 30_000,
+  stallAfterMs: 60_000,
 };
 
 function engineSettings(

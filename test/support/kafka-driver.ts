@@ -74,6 +74,8 @@ export class GroupMember implements ConsumerHooks {
   readonly states: ConsumerState[] = [];
   readonly batches: RecordBatch[] = [];
   readonly owned = new Map<string, OwnedTopicPartition>();
+  /** Topics that cannot be consumed now, and why. */
+  readonly unavailable = new Map<string, Error>();
   readonly consumer: ConsumerDriver;
   /** Promises of the port that the driver broke. It survives what a hook throws: they are kept here. */
   readonly broken: string[] = [];
@@ -96,6 +98,7 @@ export class GroupMember implements ConsumerHooks {
       maxBytesPerPartition: 1024 * 1024,
       maxWaitTimeMs: 100,
       revokeDrainMs: 2000,
+      metadataMaxAgeMs: 30_000,
       ...config,
     });
     onCleanup(async () => {
@@ -157,6 +160,14 @@ export class GroupMember implements ConsumerHooks {
 
   onFetchFailed(partition: { topic: string; partition: number }): void {
     this.note('fetch failed', [{ ...partition, epoch: 0 }]);
+  }
+
+  onTopicUnavailable(topic: string, error: Error): void {
+    this.unavailable.set(topic, error);
+  }
+
+  onTopicAvailable(topic: string): void {
+    this.unavailable.delete(topic);
   }
 
   /** Values of all records, as text, in the order of their arrival. */

@@ -93,6 +93,8 @@ export class StubCluster {
   isConnected = () => true;
   getNodeIds = () => [...this.brokers.keys()];
   defaultOffset = () => -2;
+  fetchTopicsOffset = () => Promise.resolve([]);
+  connectionPoolBuilder = { build: () => Promise.reject(new Error('it has no sockets')) };
   committedOffsets = () => this.committedOffsetsMap;
   findTopicPartitionMetadata = () =>
     this.leaders.map((leader, partitionId) => ({ partitionId, leader }));

@@ -96,6 +96,8 @@ describe('resolveOptions fills in what is absent', () => {
       maxSpan: 10_000,
       maxConcurrency: Infinity,
       revokeDrainMs: 10_000,
+      metadataMaxAgeMs: 30_000,
+      stallAfterMs: 60_000,
     });
     expect(settings.topicName('orders')).toBe('orders');
     expect(settings.deadLetter.topicName('orders')).toBe('orders.dlq');
@@ -395,7 +397,7 @@ const BAD: readonly {
     problems: [
       "groups['reports'].heartbeatIntervalMs: must be at most a third of sessionTimeoutMs (6000), got 4000",
       "groups['reports'].groupId: is not an option; there are sessionTimeoutMs, rebalanceTimeoutMs, " +
-        'heartbeatIntervalMs, maxBytesPerPartition, maxWaitTimeMs, commitIntervalMs, maxSpan, maxConcurrency, revokeDrainMs',
+        'heartbeatIntervalMs, maxBytesPerPartition, maxWaitTimeMs, commitIntervalMs, maxSpan, maxConcurrency, revokeDrainMs, metadataMaxAgeMs, stallAfterMs',
       "groups['other']: must be an object, got a number",
     ],
   },

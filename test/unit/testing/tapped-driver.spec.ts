@@ -68,6 +68,7 @@ const CONFIG: ConsumerConfig = {
   heartbeatIntervalMs: 1,
   maxBytesPerPartition: 1,
   maxWaitTimeMs: 1,
+  metadataMaxAgeMs: 1,
   revokeDrainMs: 1,
 };
 const RECORD = { key: null, value: null, headers: [], timestamp: 0 };
@@ -129,6 +130,8 @@ describe('a tapped driver', () => {
     passed?.onMembers(3);
     passed?.onOffsetOutOfRange(AT);
     passed?.onFetchFailed(AT, REASON);
+    passed?.onTopicUnavailable('orders', REASON);
+    passed?.onTopicAvailable('orders');
 
     expect(heard).toEqual([
       ['pause', AT],
@@ -143,6 +146,8 @@ describe('a tapped driver', () => {
       ['onMembers', 3],
       ['onOffsetOutOfRange', AT],
       ['onFetchFailed', AT, REASON],
+      ['onTopicUnavailable', 'orders', REASON],
+      ['onTopicAvailable', 'orders'],
     ]);
   });
 
@@ -228,6 +233,12 @@ function hooks(heard: (hook: string, ...args: unknown[]) => void): ConsumerHooks
     },
     onFetchFailed: (...args) => {
       heard('onFetchFailed', ...args);
+    },
+    onTopicUnavailable: (...args) => {
+      heard('onTopicUnavailable', ...args);
+    },
+    onTopicAvailable: (...args) => {
+      heard('onTopicAvailable', ...args);
     },
   };
 }

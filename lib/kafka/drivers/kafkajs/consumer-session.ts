@@ -14,6 +14,7 @@ import { asRebalance, outOfRangePartition, toDriverError } from './kafkajs-error
 import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
 import { Membership } from './membership.js';
 import { PartialFetch, type FetchRequest } from './partial-fetch.js';
+import { PartialMetadata } from './partial-metadata.js';
 import { preJoinAssigners, type JoinAnswer, type MembershipObserver } from './pre-join-assigner.js';
 import type { PastAssignment } from './sticky-assigner.js';
 import { withinMs } from '../../../contracts/within.js';
@@ -33,6 +34,8 @@ export interface SessionOwner {
   outOfRange(partition: TopicPartition): void;
   /** The broker refused its records; it is asked again a little later. */
   fetchFailed(partition: TopicPartition, error: DriverError): void;
+  /** All topics that cannot be consumed now, and why; told when others are than before. */
+  unavailable(topics: ReadonlyMap<string, DriverError>): void;
   members(count: number): void;
   /** The session, once open, is over for a reason of its own. */
   ended(error: DriverError): void;
@@ -55,6 +58,7 @@ export class ConsumerSession implements MembershipObserver {
   private readonly consumer: Consumer;
   private readonly gate: FetchGate;
   private readonly partial: PartialFetch;
+  readonly metadata: PartialMetadata;
   private readonly end = new End();
   private opened = false;
   private joining: Membership | null = null;
@@ -74,6 +78,14 @@ export class ConsumerSession implements MembershipObserver {
     this.partial = new PartialFetch(config.maxWaitTimeMs, (partition, error) => {
       owner.fetchFailed(partition, toDriverError(error, 'fetching', 'consumer'));
     });
+    this.metadata = new PartialMetadata({
+      unavailable: (topics) => {
+        owner.unavailable(this.driverErrors(topics));
+      },
+      leaderless: (partition, error) => {
+        owner.fetchFailed(partition, toDriverError(error, 'finding its leader', 'consumer'));
+      },
+    });
     this.consumer = client.kafka.consumer({
       groupId: config.groupId,
       partitionAssigners: preJoinAssigners(this),
@@ -82,6 +94,7 @@ export class ConsumerSession implements MembershipObserver {
       heartbeatInterval: config.heartbeatIntervalMs,
       maxBytesPerPartition: config.maxBytesPerPartition,
       maxWaitTimeInMs: config.maxWaitTimeMs,
+      metadataMaxAge: config.metadataMaxAgeMs,
       allowAutoTopicCreation: false,
       retry: { ...retry, restartOnFailure: () => Promise.resolve(false) },
     });
@@ -163,6 +176,7 @@ export class ConsumerSession implements MembershipObserver {
 
   joined(answer: JoinAnswer, coordinator: Broker): void {
     this.lastJoinStep = performance.now();
+    this.metadata.takeVanished();
     this.joining = new Membership(this.config.groupId, coordinator, answer);
   }
 
@@ -199,6 +213,18 @@ export class ConsumerSession implements MembershipObserver {
 
   private get isMember(): boolean {
     return this.membership !== null && this.end.reason === null;
+  }
+
+  /** Of the topics that this session is to consume; a leader of the group asks for others', too. */
+  private driverErrors(topics: ReadonlyMap<string, unknown>): Map<string, DriverError> {
+    return new Map(
+      this.config.topics
+        .filter((topic) => topics.has(topic))
+        .map((topic) => [
+          topic,
+          toDriverError(topics.get(topic), `looking up the topic "${topic}"`, 'consumer'),
+        ]),
+    );
   }
 
   // kafkajs throws when its consumer has stopped, which it does before it says so.

@@ -34,6 +34,8 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   private readonly paused = new Map<string, TopicPartition>();
   /** Paused for good: what they should read next is not in the log any more. */
   private readonly held = new Map<string, TopicPartition>();
+  /** Outlives sessions: a topic that is still away is not news. */
+  private unavailableTopics: ReadonlyMap<string, DriverError> = new Map();
   private hooks: ConsumerHooks | null = null;
   private session: ConsumerSession | null = null;
   private restart: NodeJS.Timeout | undefined;
@@ -156,7 +158,25 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
     });
   }
 
+  unavailable(topics: ReadonlyMap<string, DriverError>): void {
+    const before = this.unavailableTopics;
+    this.unavailableTopics = topics;
+    for (const [topic, error] of topics) {
+      if (before.has(topic)) continue;
+      this.tell('onTopicUnavailable', (hooks) => {
+        hooks.onTopicUnavailable(topic, error);
+      });
+    }
+    for (const topic of before.keys()) {
+      if (topics.has(topic)) continue;
+      this.tell('onTopicAvailable', (hooks) => {
+        hooks.onTopicAvailable(topic);
+      });
+    }
+  }
+
   fetchFailed(partition: TopicPartition, error: DriverError): void {
+    if (this.ownership.epochOf(partition) === undefined) return;
     this.tell('onFetchFailed', (hooks) => {
       hooks.onFetchFailed(partition, error);
     });

@@ -1,6 +1,9 @@
 import type { Assigner, Broker, Cluster, PartitionAssigner } from 'kafkajs';
+import { withinMs } from '../../../contracts/within.js';
 import type { FetchAnswer } from './fetch-gate.js';
 import type { FetchRequest } from './partial-fetch.js';
+import { observeMetadata } from './observe-metadata.js';
+import type { PartialMetadata } from './partial-metadata.js';
 import { stickyAssigners, type PastAssignment } from './sticky-assigner.js';
 
 /** What a broker answers to a member that joins. */
@@ -31,6 +34,8 @@ export interface MembershipObserver {
   ): Promise<FetchAnswer>;
   /** We lead the group and assign partitions to so many members. */
   members(count: number): void;
+  /** What the brokers say of topics and their leaders. */
+  readonly metadata: PartialMetadata;
 }
 
 /**
@@ -62,14 +67,20 @@ export function preJoinAssigners(observer: MembershipObserver): PartitionAssigne
   });
 }
 
+/** A broker that does not answer must not cost us our place in the group. */
+const LOOK_MS = 1000;
+
 function observeCluster(cluster: Cluster, observer: MembershipObserver): void {
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster);
   const findBroker = cluster.findBroker.bind(cluster);
   const observed = new WeakSet<Broker>();
 
   stopFetchersFor(cluster, observer);
+  observeMetadata(cluster, observer.metadata);
   cluster.findGroupCoordinator = async (group) => {
     await observer.beforeJoin();
+    // All members look before they join: else each would find new partitions, and join for them, by itself.
+    await withinMs(cluster.refreshMetadata(), LOOK_MS);
     return findGroupCoordinator(group);
   };
   // Also how the cluster itself gets at the coordinator.

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { AssignerProtocol, PartitionAssigners, type PartitionAssigner } from 'kafkajs';
+import { PartialMetadata } from '../../../../../lib/kafka/drivers/kafkajs/partial-metadata.js';
 import {
   preJoinAssigners,
   type MembershipObserver,
@@ -31,6 +32,7 @@ describe('preJoinAssigner', () => {
       return send(request);
     },
     members: (count) => told.push(`${count} members`),
+    metadata: new PartialMetadata({ unavailable: () => undefined, leaderless: () => undefined }),
   };
 
   beforeEach(() => {
