@@ -102,6 +102,32 @@ describe('a topic of several', () => {
     },
   );
 
+  it('that is made anew before anybody saw it gone is read from its beginning', async () => {
+    const kafka = await startEmbeddedKafka({ topics: [{ topic: 'orders' }] });
+    const driver = driverFor(kafka.brokers);
+    const config = { groupId: 'group', topics: ['orders'], maxWaitTimeMs: 20 };
+    const member = await new GroupMember(driver, config).start();
+    await produce(driver, 'orders', ['0', '1', '2'].map((value) => textRecord(value)));
+    await eventually(() => member.values.length === 3);
+    const before = member.partition('orders[0]');
+    await member.consumer.commit([{ ...before, offset: 3n }]);
+
+    const { release, released } = latch();
+    kafka.on('Metadata', (_, control) => released.then(() => control.pass()), {
+      times: Infinity,
+      when: ({ topics }) => topics?.includes('orders') ?? false,
+    });
+    await deleteTopic(kafka.brokers, 'orders');
+    kafka.createTopic({ topic: 'orders' });
+    release();
+    await produce(driver, 'orders', ['new 0', 'new 1'].map((value) => textRecord(value)));
+    await eventually(() => member.values.length === 5);
+
+    expect(member.values).toEqual(['0', '1', '2', 'new 0', 'new 1']);
+    expect(member.partition('orders[0]').epoch).toBeGreaterThan(before.epoch);
+    expect(member.told.map(({ what }) => what).slice(-3)).toEqual(['lost', 'assigned', 'records']);
+  });
+
   it('is read but for a partition that has no leader, and that one when it has', async () => {
     const kafka = await startEmbeddedKafka({ topics: [{ topic: 'orders', partitions: 2 }] });
     const driver = driverFor(kafka.brokers);
@@ -142,27 +168,37 @@ describe('a topic of several', () => {
   });
 
   it('that grows is dealt anew once, not once by each member', async () => {
-    const kafka = await startEmbeddedKafka({ topics: [{ topic: 'orders', partitions: 3 }] });
-    const driver = driverFor(kafka.brokers);
-    const config = { groupId: 'group', topics: ['orders'], metadataMaxAgeMs: 300 };
-    const members = await Promise.all(
-      Array.from({ length: 3 }, () => new GroupMember(driver, config).start()),
-    );
+    const kafka = await startEmbeddedKafka({ topics: [{ topic: 'orders', partitions: 2 }] });
+    const join = (clientId: string, metadataMaxAgeMs: number) =>
+      new GroupMember(driverFor(kafka.brokers, { clientId }), {
+        groupId: 'group',
+        topics: ['orders'],
+        metadataMaxAgeMs,
+        maxWaitTimeMs: 20,
+      }).start();
+    const members = await Promise.all([join('looks often', 200), join('looks seldom', 1500)]);
     await Promise.all(members.map((member) => member.owns(1)));
     const before = kafka.group('group')?.generationId ?? NaN;
     await withAdmin(kafka.brokers, (admin) =>
-      admin.createPartitions({ topicPartitions: [{ topic: 'orders', count: 4 }] }),
+      admin.createPartitions({ topicPartitions: [{ topic: 'orders', count: 3 }] }),
     );
-    await eventually(() => members.reduce((sum, { owned }) => sum + owned.size, 0) === 4);
+    await eventually(() => members.reduce((sum, { owned }) => sum + owned.size, 0) === 3);
+
     kafka.clearRequests();
-    await eventually(
-      () => kafka.requestsOf('Metadata').length > members.length * 2,
-      // All have looked again, and found nothing new.
-      { message: 'metadata read by all' },
-    );
+    await eventually(() => {
+      const asked = kafka.requests.filter(({ clientId }) => clientId === 'looks seldom');
+      const looked = asked.findIndex(({ api }) => api === 'Metadata');
+      return looked >= 0 && asked.slice(looked).some(({ api }) => api === 'Fetch');
+    });
     expect(kafka.group('group')?.generationId).toBe(before + 1);
   });
 });
+
+function latch() {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  return { release, released };
+}
 
 async function deleteTopic(brokers: string[], topic: string): Promise<void> {
   await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));

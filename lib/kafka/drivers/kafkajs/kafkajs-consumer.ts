@@ -34,6 +34,10 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   private readonly paused = new Map<string, TopicPartition>();
   /** Paused for good: what they should read next is not in the log any more. */
   private readonly held = new Map<string, TopicPartition>();
+  /** The last commits that the broker acknowledged, of what is owned. */
+  private readonly committed = new Map<string, bigint>();
+  /** Of partitions that were kept, and not read since: what they had committed before. */
+  private readonly floors = new Map<string, bigint>();
   /** Outlives sessions: a topic that is still away is not news. */
   private unavailableTopics: ReadonlyMap<string, DriverError> = new Map();
   private hooks: ConsumerHooks | null = null;
@@ -84,6 +88,9 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
       throw new DriverError('closed', 'the consumer is not in its group');
     }
     if (current.length > 0) await this.session.commit(current);
+    for (const item of current) {
+      if (this.ownership.holds(item)) this.committed.set(partitionName(item), item.offset);
+    }
     return current;
   }
 
@@ -124,7 +131,12 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
     generation: number,
   ): void {
     this.had = { partitions, generation };
-    this.announce(this.ownership.assign(partitions, uninterrupted));
+    const change = this.ownership.assign(partitions, uninterrupted);
+    this.announce(change);
+    for (const name of change.kept.map(partitionName)) {
+      const committed = this.committed.get(name);
+      if (committed !== undefined) this.floors.set(name, committed);
+    }
     this.tell('onState', (hooks) => {
       hooks.onState('running');
     });
@@ -133,6 +145,8 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   lost(): void {
     this.paused.clear();
     this.held.clear();
+    this.committed.clear();
+    this.floors.clear();
     const lost = this.ownership.loseAll();
     if (lost.length > 0)
       this.tell('onLost', (hooks) => {
@@ -145,7 +159,17 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
   }
 
   records(batch: RecordBatch): void {
-    this.hooks?.onRecords(batch);
+    const name = partitionName(batch);
+    const floor = this.floors.get(name);
+    if (floor === undefined || !this.floors.delete(name) || firstOffset(batch) >= floor) {
+      this.hooks?.onRecords(batch);
+      return;
+    }
+    // Commits are forgotten with their topic: these are records of another one, of the same name.
+    this.log('warn', `${name} begins anew, before its commit ${String(floor)}: it was made anew`);
+    const change = this.ownership.renew(batch);
+    this.announce(change);
+    for (const { epoch } of change.gained) this.hooks?.onRecords({ ...batch, epoch });
   }
 
   outOfRange(partition: TopicPartition): void {
@@ -242,6 +266,8 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
     for (const partition of [...lost, ...gained]) {
       this.paused.delete(partitionName(partition));
       this.held.delete(partitionName(partition));
+      this.committed.delete(partitionName(partition));
+      this.floors.delete(partitionName(partition));
     }
     // kafkajs remembers pauses of partitions that it lost meanwhile.
     this.session?.pauseOnly([...this.paused.values(), ...this.held.values()]);
@@ -268,4 +294,8 @@ export class KafkaJsConsumer implements ConsumerDriver, SessionOwner {
       stack: toError(error).stack,
     });
   }
+}
+
+function firstOffset({ records, nextOffset }: RecordBatch): bigint {
+  return records[0]?.offset ?? nextOffset;
 }

@@ -38,6 +38,16 @@ export class PartitionOwnership {
     return { lost, gained, kept };
   }
 
+  /** Begins another ownership of a partition that stays assigned to us. */
+  renew(partition: TopicPartition): OwnershipChange {
+    const name = partitionName(partition);
+    const old = this.owned.get(name);
+    if (old === undefined) return { lost: [], gained: [], kept: [] };
+    const mine = { ...old, epoch: ++this.lastEpoch };
+    this.owned.set(name, mine);
+    return { lost: [old], gained: [mine], kept: [] };
+  }
+
   /** Gives up everything; answers what that was. */
   loseAll(): readonly OwnedTopicPartition[] {
     const lost = this.all();
