@@ -21,8 +21,8 @@ export class RecordPlace implements TrackedOffset {
   ) {}
 }
 
-/** Drivers ask again about once a second: a failure older than this is over, records or not. */
-const FETCH_FAILURE_MS = 5000;
+/** Drivers ask again every few seconds: a failure older than this is over, records or not. */
+const FETCH_FAILURE_MS = 10_000;
 
 /**
  * A partition while it is ours: its lanes, its tracker, and whether work on it may start.

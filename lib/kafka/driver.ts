@@ -67,7 +67,10 @@ export interface ConsumerHooks {
    * going on from the earliest record could repeat all that the log holds, from the latest skip it.
    */
   onOffsetOutOfRange(partition: TopicPartition): void;
-  /** The broker refused this partition's records; others go on, and it is asked again about once a second. */
+  /**
+   * This partition's records are refused, cannot be read, or nobody leads it; others go on, and it is
+   * asked for again every few seconds.
+   */
   onFetchFailed(partition: TopicPartition, error: Error): void;
   /**
    * A topic does not exist or is not ours to see: none of its partitions is assigned, others go on.

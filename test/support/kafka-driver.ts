@@ -74,6 +74,7 @@ export class GroupMember implements ConsumerHooks {
   readonly states: ConsumerState[] = [];
   readonly batches: RecordBatch[] = [];
   readonly owned = new Map<string, OwnedTopicPartition>();
+  readonly fetchFailures: string[] = [];
   /** Topics that cannot be consumed now, and why. */
   readonly unavailable = new Map<string, Error>();
   readonly consumer: ConsumerDriver;
@@ -158,7 +159,8 @@ export class GroupMember implements ConsumerHooks {
     this.note('out of range', [{ ...partition, epoch: 0 }]);
   }
 
-  onFetchFailed(partition: { topic: string; partition: number }): void {
+  onFetchFailed(partition: { topic: string; partition: number }, error: Error): void {
+    this.fetchFailures.push(error.message);
     this.note('fetch failed', [{ ...partition, epoch: 0 }]);
   }
 

@@ -75,8 +75,10 @@ export class ConsumerSession implements MembershipObserver {
     private readonly owner: SessionOwner,
   ) {
     this.gate = new FetchGate(config.maxWaitTimeMs);
-    this.partial = new PartialFetch(config.maxWaitTimeMs, (partition, error) => {
-      owner.fetchFailed(partition, toDriverError(error, 'fetching', 'consumer'));
+    this.partial = new PartialFetch(config.maxWaitTimeMs, (partition, offset, error) => {
+      const { kind, message } = toDriverError(error, 'the fetch', 'consumer');
+      const said = `reading from offset ${offset}: ${message}`;
+      owner.fetchFailed(partition, new DriverError(kind, said, { cause: error }));
     });
     this.metadata = new PartialMetadata({
       unavailable: (topics) => {

@@ -54,6 +54,21 @@ export function isRefusedFetch(error: unknown): boolean {
   return isFailure(error) && error.name === 'KafkaJSProtocolError';
 }
 
+const UNREADABLE: readonly unknown[] = [
+  'KafkaJSNotImplemented',
+  'KafkaJSUnsupportedMagicByteInMessageSet',
+  'KafkaJSInvalidVarIntError',
+  'KafkaJSInvalidLongError',
+];
+
+/**
+ * True when records were given that cannot be read: what kafkajs has no name for, codecs and Node
+ * throw, and the bound for decompression. A defect of kafkajs looks alike.
+ */
+export function isUnreadable(error: unknown): boolean {
+  return isFailure(error) && (!error.name.startsWith('KafkaJS') || UNREADABLE.includes(error.name));
+}
+
 const STALE_METADATA: readonly unknown[] = [
   'LEADER_NOT_AVAILABLE',
   'NOT_LEADER_FOR_PARTITION',

@@ -2,21 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from 'kafkajs';
 import { partitionName, type TopicPartition } from '../../records.js';
 import { NOTHING_FETCHED, type FetchAnswer } from './fetch-gate.js';
-import { isRefusedFetch, isStaleMetadata } from './kafkajs-errors.js';
+import { isRefusedFetch, isStaleMetadata, isUnreadable } from './kafkajs-errors.js';
 
 export type FetchRequest = Parameters<Broker['fetch']>[0];
+type FetchPartition = FetchRequest['topics'][number]['partitions'][number];
 type SendFetch = (request: FetchRequest) => Promise<FetchAnswer>;
 
-/** How long a partition that could not be fetched is left alone. */
-const LEFT_OUT_MS = 1000;
+/** How long a partition is left alone that the broker does not give us. */
+const REFUSED_MS = 1000;
+/** And one whose records cannot be read: it may cost much to find that out, and will not change soon. */
+const UNREADABLE_MS = 5000;
 
 /**
  * Fetches what can be fetched.
  *
  * kafkajs throws the first error that it finds in an answer, without saying of which partition, and
  * with it away what the others brought: one bad partition would stop all, and in the end the
- * consumer. So after an error each partition is asked for by itself, and those that fail are left
- * out for a second.
+ * consumer. A batch that cannot be read, because it is broken or grows beyond the bound, is such an
+ * error as well. So after an error each partition is asked for by itself, and those that fail are left
+ * out for a while.
  */
 export class PartialFetch {
   private readonly leftOutUntil = new Map<string, number>();
@@ -26,7 +30,7 @@ export class PartialFetch {
   /** @param pauseMs how long a fetch takes that asks for nothing. */
   constructor(
     private readonly pauseMs: number,
-    private readonly onFailed: (partition: TopicPartition, error: unknown) => void,
+    private readonly onFailed: (partition: TopicPartition, offset: string, error: unknown) => void,
   ) {}
 
   async fetch(nodeId: string, request: FetchRequest, send: SendFetch): Promise<FetchAnswer> {
@@ -40,7 +44,7 @@ export class PartialFetch {
       this.stale.delete(nodeId);
       return answer;
     } catch (error) {
-      if (!isRefusedFetch(error) || this.isNewsOfLeaders(nodeId, error)) throw error;
+      if (!concernsPartitions(error) || this.isNewsOfLeaders(nodeId, error)) throw error;
       return this.fetchEach({ ...asked, maxWaitTime: 0 }, send);
     }
   }
@@ -49,16 +53,31 @@ export class PartialFetch {
     const responses: FetchAnswer['responses'][number][] = [];
     for (const { topic, partitions } of request.topics) {
       for (const asked of partitions) {
+        const sendFor = (partition: FetchPartition) =>
+          send({ ...request, topics: [{ topic, partitions: [partition] }] });
         try {
-          const answer = await send({ ...request, topics: [{ topic, partitions: [asked] }] });
-          responses.push(...answer.responses);
+          responses.push(...(await this.fetchOne(asked, sendFor)).responses);
         } catch (error) {
-          if (!isRefusedFetch(error)) throw error;
-          this.leaveOut({ topic, partition: asked.partition }, error);
+          if (!concernsPartitions(error)) throw error;
+          this.leaveOut({ topic, partition: asked.partition }, asked.fetchOffset, error);
         }
       }
     }
     return { responses };
+  }
+
+  /** The next batch alone, where it cannot be read with those behind it: a broken one may be among them. */
+  private async fetchOne(
+    asked: FetchPartition,
+    send: (asked: FetchPartition) => Promise<FetchAnswer>,
+  ): Promise<FetchAnswer> {
+    try {
+      return await send(asked);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      // As many bytes as fit, but a batch at least.
+      return send({ ...asked, maxBytes: 1 });
+    }
   }
 
   /** kafkajs asks who leads now, and joins again. If that did not help, it is told every second time. */
@@ -68,9 +87,10 @@ export class PartialFetch {
     return true;
   }
 
-  private leaveOut(partition: TopicPartition, error: unknown): void {
-    this.leftOutUntil.set(partitionName(partition), performance.now() + LEFT_OUT_MS);
-    this.onFailed(partition, error);
+  private leaveOut(partition: TopicPartition, offset: string, error: unknown): void {
+    const ms = isUnreadable(error) ? UNREADABLE_MS : REFUSED_MS;
+    this.leftOutUntil.set(partitionName(partition), performance.now() + ms);
+    this.onFailed(partition, offset, error);
   }
 
   private withoutLeftOut(topics: FetchRequest['topics']): FetchRequest['topics'] {
@@ -88,4 +108,8 @@ export class PartialFetch {
       }))
       .filter(({ partitions }) => partitions.length > 0);
   }
+}
+
+function concernsPartitions(error: unknown): boolean {
+  return isRefusedFetch(error) || isUnreadable(error);
 }
