@@ -45,6 +45,8 @@ export class StubCluster {
   readonly committed = new Map<number, string>();
   readonly commits: { readonly generation: number; readonly offsets: object }[] = [];
   readonly calls: string[] = [];
+  /** What the driver has made of kafkajs, one for each session. */
+  readonly consumers: Consumer[] = [];
   whenCommitting: () => Promise<void> = () => Promise.resolve();
   whenHeartbeat: () => Promise<void> = () => Promise.resolve();
   private readonly steps = new Map<string, FetchStep[]>();
@@ -67,7 +69,9 @@ export class StubCluster {
     const consumer = (config?: ConsumerConfig) => {
       // What one consumer's assigner puts before its cluster is not before the next one's.
       const cluster = Object.create(this) as StubCluster;
-      return createConsumer({ ...config, cluster, logger, isolationLevel: 1 });
+      const made = createConsumer({ ...config, cluster, logger, isolationLevel: 1 });
+      this.consumers.push(made);
+      return made;
     };
     return { kafka: { consumer }, abandon: () => undefined };
   }

@@ -48,6 +48,8 @@ export interface ConsumerClient {
 }
 
 const LEAVE_DEADLINE_MS = 5000;
+/** How often it is looked whether kafkajs is alive. */
+const WATCHES_PER_SESSION = 10;
 
 /**
  * One kafkajs consumer, from its connection to its end. It hands records over at once and leaves
@@ -64,8 +66,9 @@ export class ConsumerSession implements MembershipObserver {
   private joining: Membership | null = null;
   private membership: Membership | null = null;
   private barrier: Promise<void> | null = null;
-  private lastSign = performance.now();
-  private lastJoinStep = performance.now();
+  /** Watches since the last sign of life, and since the last step of a join. */
+  private silentWatches = 0;
+  private joinWatches = 0;
   private watchdog: NodeJS.Timeout | undefined;
 
   constructor(
@@ -118,7 +121,7 @@ export class ConsumerSession implements MembershipObserver {
   async open(): Promise<void> {
     this.watchdog = setInterval(() => {
       this.watch();
-    }, this.config.sessionTimeoutMs);
+    }, this.config.sessionTimeoutMs / WATCHES_PER_SESSION);
     try {
       await Promise.race([this.join(), this.end.reached]);
       this.opened = true;
@@ -170,14 +173,16 @@ export class ConsumerSession implements MembershipObserver {
   // What kafkajs keeps to itself (MembershipObserver)
 
   beforeJoin(): Promise<void> {
-    this.lastJoinStep = performance.now();
+    this.silentWatches = 0;
+    this.joinWatches = 0;
     // One barrier for all attempts of one rejoin, whichever fetcher makes them.
     this.barrier ??= this.isMember ? this.holdBack() : Promise.resolve();
     return this.barrier;
   }
 
   joined(answer: JoinAnswer, coordinator: Broker): void {
-    this.lastJoinStep = performance.now();
+    this.silentWatches = 0;
+    this.joinWatches = 0;
     this.metadata.takeVanished();
     this.joining = new Membership(this.config.groupId, coordinator, answer);
   }
@@ -212,6 +217,10 @@ export class ConsumerSession implements MembershipObserver {
   }
 
   // The session's own course
+
+  private get isJoining(): boolean {
+    return this.membership === null || this.barrier !== null;
+  }
 
   private get isMember(): boolean {
     return this.membership !== null && this.end.reason === null;
@@ -264,7 +273,7 @@ export class ConsumerSession implements MembershipObserver {
       this.takeAssignment(payload.memberAssignment);
     });
     consumer.on(HEARTBEAT, () => {
-      this.lastSign = performance.now();
+      this.silentWatches = 0;
     });
     consumer.on(CRASH, ({ payload }) => {
       this.fail(payload.error);
@@ -290,7 +299,7 @@ export class ConsumerSession implements MembershipObserver {
     const before = this.membership;
     this.membership = this.joining;
     this.barrier = null;
-    this.lastSign = performance.now();
+    this.silentWatches = 0;
     this.gate.openNextRound();
     const uninterrupted = before !== null && this.membership.continues(before);
     const { generationId } = this.membership;
@@ -322,15 +331,22 @@ export class ConsumerSession implements MembershipObserver {
     }
   }
 
+  /**
+   * kafkajs can hang, and its loops can end, without a word; or go on sending heartbeats without an
+   * assignment. After twice its session the broker has given a silent member up, so that nothing is lost
+   * by beginning another. Watches are counted, not time: a processor that was busy for long has let none
+   * of them pass.
+   */
   private watch(): void {
     const { sessionTimeoutMs, rebalanceTimeoutMs, revokeDrainMs } = this.config;
-    const silentMs = performance.now() - this.lastSign;
-    if (silentMs > 3 * sessionTimeoutMs + rebalanceTimeoutMs) {
+    const watchMs = sessionTimeoutMs / WATCHES_PER_SESSION;
+    const silentMs = ++this.silentWatches * watchMs;
+    const joiningMs = ++this.joinWatches * watchMs;
+    if (silentMs >= 2 * sessionTimeoutMs + (this.isJoining ? rebalanceTimeoutMs : 0)) {
       this.fail(new DriverError('retryable', `no sign of life for ${Math.round(silentMs)} ms`));
     }
-    const joiningMs = performance.now() - this.lastJoinStep;
     // The broker answers every step of a join in that time, or takes the member for gone.
-    const isRejoining = this.isMember && this.barrier !== null;
+    const isRejoining = this.isMember && this.isJoining;
     if (isRejoining && joiningMs > sessionTimeoutMs + rebalanceTimeoutMs + revokeDrainMs) {
       const waited = `no assignment for ${Math.round(joiningMs)} ms, although in the group`;
       this.fail(new DriverError('retryable', waited));

@@ -232,6 +232,45 @@ describe('KafkaJsConsumer', () => {
     expect(member.partition(`${topic}[0]`).epoch).toBe(2);
   });
 
+  it.each([
+    [
+      'hangs in a heartbeat',
+      (cluster: StubCluster) => {
+        cluster.whenHeartbeat = () => new Promise(() => undefined);
+      },
+    ],
+    [
+      'ends without a word',
+      (cluster: StubCluster) => {
+        void cluster.consumers.at(-1)?.stop();
+      },
+    ],
+  ])('notices within two sessions when kafkajs %s, and begins another', async (_, silence) => {
+    const cluster = new StubCluster(topic, [1]);
+    cluster.assignments = [[0]];
+    const sessionTimeoutMs = 400;
+    const config = { sessionTimeoutMs, rebalanceTimeoutMs: 60_000, revokeDrainMs: 100 };
+    const member = await memberOn(cluster, undefined, config).start();
+    silence(cluster);
+    await eventually(() => member.states.includes('restarting'), { timeoutMs: 4 * sessionTimeoutMs });
+    expect(member.lastCause?.message).toContain('no sign of life');
+    cluster.whenHeartbeat = () => Promise.resolve();
+    await eventually(() => member.owned.size === 1);
+    await new Promise((resolve) => setTimeout(resolve, 2 * sessionTimeoutMs));
+    expect(member.states).toEqual(['joining', 'running', 'restarting', 'joining', 'running']);
+  });
+
+  it('does not take a processor that was busy for silence', async () => {
+    const cluster = new StubCluster(topic, [1]);
+    cluster.assignments = [[0]];
+    const config = { sessionTimeoutMs: 400, revokeDrainMs: 100 };
+    const member = await memberOn(cluster, undefined, config).start();
+    const until = performance.now() + 1000;
+    while (performance.now() < until);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(member.states).toEqual(['joining', 'running']);
+  });
+
   it('is quiet after stop, although a restart was due', async () => {
     const cluster = new StubCluster(topic, [1]);
     cluster.assignments = [[0]];
