@@ -107,7 +107,11 @@ describe('a topic of several', () => {
     const driver = driverFor(kafka.brokers);
     const config = { groupId: 'group', topics: ['orders'], maxWaitTimeMs: 20 };
     const member = await new GroupMember(driver, config).start();
-    await produce(driver, 'orders', ['0', '1', '2'].map((value) => textRecord(value)));
+    await produce(
+      driver,
+      'orders',
+      ['0', '1', '2'].map((value) => textRecord(value)),
+    );
     await eventually(() => member.values.length === 3);
     const before = member.partition('orders[0]');
     await member.consumer.commit([{ ...before, offset: 3n }]);
@@ -120,7 +124,11 @@ describe('a topic of several', () => {
     await deleteTopic(kafka.brokers, 'orders');
     kafka.createTopic({ topic: 'orders' });
     release();
-    await produce(driver, 'orders', ['new 0', 'new 1'].map((value) => textRecord(value)));
+    await produce(
+      driver,
+      'orders',
+      ['new 0', 'new 1'].map((value) => textRecord(value)),
+    );
     await eventually(() => member.values.length === 5);
 
     expect(member.values).toEqual(['0', '1', '2', 'new 0', 'new 1']);

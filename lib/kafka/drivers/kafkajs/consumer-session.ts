@@ -216,6 +216,15 @@ export class ConsumerSession implements MembershipObserver {
     this.owner.members(count);
   }
 
+  get topics(): readonly string[] {
+    return this.config.topics;
+  }
+
+  leaderAway(partition: TopicPartition, nodeId: number, error: unknown): void {
+    const doing = `reaching its leader, broker ${nodeId},`;
+    this.owner.fetchFailed(partition, toDriverError(error, doing, 'consumer'));
+  }
+
   // The session's own course
 
   private get isJoining(): boolean {

@@ -54,6 +54,22 @@ export function isRefusedFetch(error: unknown): boolean {
   return isFailure(error) && error.name === 'KafkaJSProtocolError';
 }
 
+/** True when a broker cannot be connected to, or does not answer. */
+export function isBrokerAway(error: unknown): boolean {
+  const names: unknown[] = [
+    'KafkaJSConnectionError',
+    'KafkaJSRequestTimeoutError',
+    'KafkaJSLockTimeout',
+  ];
+  return isFailure(error) && names.includes(error.name);
+}
+
+/** True when there is no connection to the broker, or it was closed. */
+export function isConnectionLost(error: unknown): boolean {
+  const names: unknown[] = ['KafkaJSConnectionError', 'KafkaJSConnectionClosedError'];
+  return isFailure(error) && names.includes(error.name);
+}
+
 const UNREADABLE: readonly unknown[] = [
   'KafkaJSNotImplemented',
   'KafkaJSUnsupportedMagicByteInMessageSet',

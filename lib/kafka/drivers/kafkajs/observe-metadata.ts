@@ -1,8 +1,15 @@
 import type { Cluster } from 'kafkajs';
+import { withinMs } from '../../../contracts/within.js';
+import type { AbsentBrokers } from './absent-brokers.js';
+import { isBrokerAway } from './kafkajs-errors.js';
 import type { MetadataAnswer, PartialMetadata } from './partial-metadata.js';
 
 /** Has a consumer's cluster take what there is of its metadata, see {@link PartialMetadata}. */
-export function observeMetadata(cluster: Cluster, metadata: PartialMetadata): void {
+export function observeMetadata(
+  cluster: Cluster,
+  metadata: PartialMetadata,
+  absent: AbsentBrokers,
+): void {
   if (!hasConnections(cluster)) throw new TypeError('kafkajs 2.2.4 builds connection pools');
   const { connectionPoolBuilder: builder } = cluster;
   const build = builder.build.bind(builder);
@@ -12,13 +19,35 @@ export function observeMetadata(cluster: Cluster, metadata: PartialMetadata): vo
     pool.send = (message) => send(isMetadata(message) ? readBy(metadata, message) : message);
     return pool;
   };
+  refreshWithoutWaiting(cluster, metadata);
+  skipLeaderless(cluster, absent);
+}
+
+/**
+ * A broker that does not answer a question for metadata must not hold up what is fetched from the
+ * others: only who asks waits, and not for long.
+ */
+function refreshWithoutWaiting(cluster: Cluster, metadata: PartialMetadata): void {
   const refreshIfNecessary = cluster.refreshMetadataIfNecessary.bind(cluster);
-  // Asked before every fetch.
+  let asking: Promise<void> | null = null;
+  // Called before every fetch.
   cluster.refreshMetadataIfNecessary = async () => {
-    await (metadata.isDue ? cluster.refreshMetadata() : refreshIfNecessary());
+    if (asking === null) {
+      asking = metadata.isDue ? cluster.refreshMetadata() : refreshIfNecessary();
+      const asked = asking;
+      const done = (): void => {
+        asking = null;
+      };
+      asked.then(done, done);
+      if (await withinMs(asked, LOOK_MS)) await asked.catch(unlessBrokerAway);
+    }
     if (metadata.takeVanished()) throw new TopicVanishedError();
   };
-  skipLeaderless(cluster);
+}
+
+/** Another one is asked next time; the old metadata will do until then. */
+function unlessBrokerAway(error: unknown): void {
+  if (!isBrokerAway(error)) throw error;
 }
 
 /** Makes kafkajs join again, by a type that it knows: it has no other reason to when a topic is gone. */
@@ -47,6 +76,8 @@ function hasConnections(cluster: Cluster): cluster is Cluster & Connections {
 }
 
 const METADATA_KEY = 3;
+/** How long a fetch waits for metadata. */
+const LOOK_MS = 1000;
 
 function isMetadata({ request }: Message): boolean {
   return request.apiKey === METADATA_KEY;
@@ -65,12 +96,19 @@ function readBy(metadata: PartialMetadata, { response, ...message }: Message): M
  * partitions when one has no leader. What is left out of the answer it does not fetch, and asks for
  * again before the next fetch.
  */
-function skipLeaderless(cluster: Cluster): void {
+function skipLeaderless(cluster: Cluster, absent: AbsentBrokers): void {
   const fetchTopicsOffset = cluster.fetchTopicsOffset.bind(cluster);
+  const isLed = (topic: string, partition: number): boolean =>
+    cluster
+      .findTopicPartitionMetadata(topic)
+      .some(
+        ({ partitionId, leader }) =>
+          partitionId === partition && leader >= 0 && !absent.has(leader),
+      );
   cluster.fetchTopicsOffset = async (topics) => {
     const asked = topics.map((each) => ({
       ...each,
-      partitions: each.partitions.filter(({ partition }) => isLed(cluster, each.topic, partition)),
+      partitions: each.partitions.filter(({ partition }) => isLed(each.topic, partition)),
     }));
     const answered = await fetchTopicsOffset(asked);
     // It looks into the answer of each topic that it asked for.
@@ -78,9 +116,4 @@ function skipLeaderless(cluster: Cluster): void {
       ({ topic }) => answered.find((each) => each.topic === topic) ?? { topic, partitions: [] },
     );
   };
-}
-
-function isLed(cluster: Cluster, topic: string, partition: number): boolean {
-  const metadata = cluster.findTopicPartitionMetadata(topic);
-  return metadata.some(({ partitionId, leader }) => partitionId === partition && leader >= 0);
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from 'kafkajs';
 import { partitionName, type TopicPartition } from '../../records.js';
 import { NOTHING_FETCHED, type FetchAnswer } from './fetch-gate.js';
-import { isRefusedFetch, isStaleMetadata, isUnreadable } from './kafkajs-errors.js';
+import { isBrokerAway, isRefusedFetch, isStaleMetadata, isUnreadable } from './kafkajs-errors.js';
 
 export type FetchRequest = Parameters<Broker['fetch']>[0];
 type FetchPartition = FetchRequest['topics'][number]['partitions'][number];
@@ -44,6 +44,7 @@ export class PartialFetch {
       this.stale.delete(nodeId);
       return answer;
     } catch (error) {
+      if (isBrokerAway(error)) return this.leaveAllOut(asked, error);
       if (!concernsPartitions(error) || this.isNewsOfLeaders(nodeId, error)) throw error;
       return this.fetchEach({ ...asked, maxWaitTime: 0 }, send);
     }
@@ -78,6 +79,15 @@ export class PartialFetch {
       // As many bytes as fit, but a batch at least.
       return send({ ...asked, maxBytes: 1 });
     }
+  }
+
+  private leaveAllOut({ topics }: FetchRequest, error: unknown): FetchAnswer {
+    for (const { topic, partitions } of topics) {
+      for (const { partition, fetchOffset } of partitions) {
+        this.leaveOut({ topic, partition }, fetchOffset, error);
+      }
+    }
+    return NOTHING_FETCHED;
   }
 
   /** kafkajs asks who leads now, and joins again. If that did not help, it is told every second time. */

@@ -1,7 +1,9 @@
 import type { Assigner, Broker, Cluster, PartitionAssigner } from 'kafkajs';
 import { withinMs } from '../../../contracts/within.js';
+import { AbsentBrokers, type AbsenceOwner } from './absent-brokers.js';
 import type { FetchAnswer } from './fetch-gate.js';
 import type { FetchRequest } from './partial-fetch.js';
+import { isConnectionLost } from './kafkajs-errors.js';
 import { observeMetadata } from './observe-metadata.js';
 import type { PartialMetadata } from './partial-metadata.js';
 import { stickyAssigners, type PastAssignment } from './sticky-assigner.js';
@@ -13,7 +15,7 @@ export interface JoinAnswer {
 }
 
 /** Told what kafkajs keeps to itself about its membership. None of these may throw or reject. */
-export interface MembershipObserver {
+export interface MembershipObserver extends AbsenceOwner {
   /** Nothing is to be fetched any more. */
   readonly isOver: boolean;
   /** What we had last, for whoever leads the group. */
@@ -71,12 +73,12 @@ export function preJoinAssigners(observer: MembershipObserver): PartitionAssigne
 const LOOK_MS = 1000;
 
 function observeCluster(cluster: Cluster, observer: MembershipObserver): void {
+  stopFetchersFor(cluster, observer);
+  observeMetadata(cluster, observer.metadata, new AbsentBrokers(cluster, observer));
   const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster);
   const findBroker = cluster.findBroker.bind(cluster);
   const observed = new WeakSet<Broker>();
 
-  stopFetchersFor(cluster, observer);
-  observeMetadata(cluster, observer.metadata);
   cluster.findGroupCoordinator = async (group) => {
     await observer.beforeJoin();
     // All members look before they join: else each would find new partitions, and join for them, by itself.
@@ -117,6 +119,7 @@ function observeFetches(
 
 /** The part of kafkajs's broker that its types leave out. */
 interface Coordinator extends Broker {
+  heartbeat(request: unknown): Promise<unknown>;
   joinGroup(request: unknown): Promise<JoinAnswer>;
   syncGroup(request: unknown): Promise<unknown>;
   leaveGroup(request: unknown): Promise<unknown>;
@@ -124,6 +127,8 @@ interface Coordinator extends Broker {
 
 function isCoordinator(broker: Broker): broker is Coordinator {
   return (
+    'heartbeat' in broker &&
+    typeof broker.heartbeat === 'function' &&
     'joinGroup' in broker &&
     typeof broker.joinGroup === 'function' &&
     'syncGroup' in broker &&
@@ -134,8 +139,7 @@ function isCoordinator(broker: Broker): broker is Coordinator {
 }
 
 function observeMembership(broker: Broker, observer: MembershipObserver): void {
-  if (!isCoordinator(broker))
-    throw new TypeError('kafkajs 2.2.4 has joinGroup, syncGroup and leaveGroup');
+  if (!isCoordinator(broker)) throw new TypeError('kafkajs 2.2.4 has all calls of a group');
   const joinGroup = broker.joinGroup.bind(broker);
   const syncGroup = broker.syncGroup.bind(broker);
   const leaveGroup = broker.leaveGroup.bind(broker);
@@ -143,6 +147,16 @@ function observeMembership(broker: Broker, observer: MembershipObserver): void {
     step.catch((error: unknown) => {
       throw observer.joinFailed(error);
     });
+  const heartbeat = broker.heartbeat.bind(broker);
+  broker.heartbeat = async (request) => {
+    try {
+      return await heartbeat(request);
+    } catch (error) {
+      if (!isConnectionLost(error)) throw error;
+    }
+    // The second time it is another connection.
+    return heartbeat(request).catch(toCoordinatorGone);
+  };
   broker.joinGroup = async (request) => {
     const answer = await orFailed(joinGroup(request));
     observer.joined(answer, broker);
@@ -153,4 +167,18 @@ function observeMembership(broker: Broker, observer: MembershipObserver): void {
     observer.leaving();
     return leaveGroup(request);
   };
+}
+
+/** kafkajs would ask the same broker again and again; of one that coordinates no more it looks for the next. */
+function toCoordinatorGone(error: unknown): never {
+  throw isConnectionLost(error) ? new CoordinatorGoneError(error) : error;
+}
+
+class CoordinatorGoneError extends Error {
+  readonly type = 'NOT_COORDINATOR_FOR_GROUP';
+  readonly retriable = true;
+
+  constructor(cause: unknown) {
+    super(`the coordinator cannot be reached: ${String(cause)}`, { cause });
+  }
 }

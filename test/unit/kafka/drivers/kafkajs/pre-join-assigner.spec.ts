@@ -32,6 +32,8 @@ describe('preJoinAssigner', () => {
       return send(request);
     },
     members: (count) => told.push(`${count} members`),
+    topics: [topic],
+    leaderAway: () => undefined,
     metadata: new PartialMetadata({ unavailable: () => undefined, leaderless: () => undefined }),
   };
 
