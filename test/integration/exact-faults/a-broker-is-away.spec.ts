@@ -59,7 +59,7 @@ describe('a broker that is away', () => {
     );
     await eventually(() => member.told.some(({ what }) => what === 'fetch failed'));
     // For longer than kafkajs tries.
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 8; i++) {
       for (const partition of others) await send(partition, `no. ${String(i)}`);
       await eventually(() => member.fetchFailures.length > i);
     }

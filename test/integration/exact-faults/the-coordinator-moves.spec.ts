@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { ConsumerOptions } from '../../../lib/index.js';
 import { eventually } from '../../support/eventually.js';
 import { FaultyShop, GROUP } from '../../support/faulty-shop.js';
 
@@ -36,6 +37,48 @@ describe('a coordinator that moves', () => {
     await shop.keepsItsPromise();
   });
 
+  it('that is gone for longer than it is looked for is found when it is back', async () => {
+    const { shop, held, member } = await running();
+    const gone = [
+      shop.kafka.on('FindCoordinator', (_, control) => control.fail('COORDINATOR_NOT_AVAILABLE'), {
+        times: Infinity,
+      }),
+      ...(['Heartbeat', 'OffsetCommit', 'JoinGroup', 'OffsetFetch'] as const).map((api) =>
+        shop.kafka.on(api, (_, control) => control.fail('NOT_COORDINATOR'), { times: Infinity }),
+      ),
+    ];
+    await eventually(() => member.health.groups[0]?.state === 'restarting', { timeoutMs: 20_000 });
+    expect(member.health).toMatchObject({ status: 'degraded', ready: false });
+    held.finish();
+    for (const partition of [0, 1, 2]) await shop.order(partition, 2);
+    for (const fault of gone) fault.remove();
+
+    await shop.keepsItsPromise();
+    await eventually(() => member.health.status === 'up');
+  });
+
+  it('whose broker is down, although it is still named, costs no partition', async () => {
+    const { shop, held, member, coordinator } = await running({ sessionTimeoutMs: 20_000 });
+    const named = (shop.kafka.brokers[coordinator] ?? '').split(':');
+    const stale = shop.kafka.on(
+      'FindCoordinator',
+      async (_, control) => {
+        const answer = await control.handle();
+        const [host = '', port] = named;
+        const old = { nodeId: coordinator, host, port: Number(port) };
+        return control.answer(answer && { ...answer, ...old });
+      },
+      { times: 4 },
+    );
+    held.finish();
+    await shop.kafka.stopBroker(coordinator);
+    for (const partition of [0, 1, 2]) await shop.order(partition, 2);
+
+    await shop.keepsItsPromise();
+    expect(stale.hits).toBe(4);
+    expect(member.health.counts.partitionLost).toBeUndefined();
+  });
+
   it.each([
     ['before', false],
     ['after', true],
@@ -61,10 +104,10 @@ describe('a coordinator that moves', () => {
 });
 
 /** A member of a cluster of two brokers, in the middle of the first order of partition 0. */
-async function running() {
+async function running(consumer: ConsumerOptions = {}) {
   const shop = await FaultyShop.open({ brokers: 2 });
   const held = shop.hold('p0-0');
-  const member = await shop.join();
+  const member = await shop.join({ consumer });
   for (const partition of [0, 1, 2]) await shop.order(partition, 3);
   await held.running;
   const coordinator = shop.kafka.requestsOf('JoinGroup').at(-1)?.nodeId ?? NaN;
