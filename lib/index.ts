@@ -115,6 +115,7 @@ export type {
   PublisherHealth,
   StalledPartition,
 } from './observability/health.js';
+export type { StallReason } from './observability/stall-reason.js';
 export type { SignalCounts } from './observability/signal-hub.js';
 export type {
   ConsumerTarget,

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 
 import { withinMs } from './contracts/within.js';
 import type { ProcessSurroundings } from './consuming/build-group.js';
-import { groupHealth, stalledPartitions } from './consuming/consumer-health.js';
+import { groupHealth } from './consuming/consumer-health.js';
 import { ConsumerControl } from './consuming/consumer-control.js';
 import { EventConsumers } from './consuming/event-consumers.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import { KafkaEventsHealth } from './observability/health.js';
 import { safeRedactor } from './failure/redact.js';
+import { RecordTroubles } from './observability/record-troubles.js';
 import { SignalHub } from './observability/signal-hub.js';
 import { signalLog, type Log } from './observability/signal-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
@@ -44,8 +45,10 @@ export class KafkaEventsEngine {
     const { clock, deadLetter, producer, connection, observers } = settings;
     const driver = settings.driver(connection);
     const now = () => clock.now();
+    const troubles = new RecordTroubles(now);
     const signals = new SignalHub([
       signalLog(log, safeRedactor(deadLetter.redact), now),
+      troubles,
       ...observers,
     ]);
     settings.idempotency.store.onEvict?.((evicted) => {
@@ -72,7 +75,7 @@ export class KafkaEventsEngine {
       owner: randomUUID(),
     };
     this.control = new ConsumerControl(clock, signals);
-    this.consumers = new EventConsumers(this.surroundings, this.control);
+    this.consumers = new EventConsumers(this.surroundings, this.control, troubles);
     this.health = this.healthOf(signals);
     this.scaler = new PartitionScaler({
       admin: () => driver.admin(),
@@ -102,8 +105,7 @@ export class KafkaEventsEngine {
         consumers.consumers.map((group) =>
           groupHealth(group, control.heldIn(group), redact, clock.now()),
         ),
-      stalled: (longerThanMs) =>
-        consumers.consumers.flatMap((group) => stalledPartitions(group, longerThanMs, clock.now())),
+      stalled: () => consumers.stalled,
       publisher: () => {
         const { bufferedEvents, bufferedBytes, lastError } = publisher.stats();
         return { bufferedEvents, bufferedBytes, lastError: redacted(lastError) };

@@ -1,4 +1,4 @@
-import type { GroupHealth, PartitionHealth, StalledPartition } from '../observability/health.js';
+import type { GroupHealth, PartitionHealth } from '../observability/health.js';
 import { nameOfTarget } from '../observability/observer.js';
 import type { HeldTarget } from './consumer-control.js';
 import type { GroupConsumer } from './group-consumer.js';
@@ -51,24 +51,4 @@ function partitionHealth(
     paused,
     fetchError: fetchError === null ? null : redact(fetchError.message),
   };
-}
-
-/** Partitions of a group whose oldest record has been unsettled for longer than that. */
-export function stalledPartitions(
-  { groupId, partitions, running }: GroupConsumer,
-  longerThanMs: number,
-  now: number,
-): StalledPartition[] {
-  return partitions.flatMap((owned) => {
-    const { topic, partition, tracker } = owned;
-    const { oldest } = tracker;
-    // Held by an operator, who knows.
-    if (owned.held || oldest === null || now - oldest.deliveredAt <= longerThanMs) return [];
-    const offset = oldest.offset.toString();
-    const handlers = [...running]
-      .filter((each) => each.partition === owned && each.concerns(oldest.offset))
-      .map(({ context }) => context.handlerId);
-    const waitingMs = now - oldest.deliveredAt;
-    return [{ groupId, topic, partition, offset, lane: oldest.laneKey, handlers, waitingMs }];
-  });
 }

@@ -8,6 +8,8 @@ import {
   toError,
 } from '../kafka-events.errors.js';
 import type { HandlerRef } from '../observability/observer.js';
+import type { StalledPartition } from '../observability/health.js';
+import type { RecordTroubles } from '../observability/record-troubles.js';
 import { BufferBudget } from './buffer-budget.js';
 import { buildGroup, type ProcessSurroundings } from './build-group.js';
 import type { ConsumerControl } from './consumer-control.js';
@@ -15,6 +17,7 @@ import type { BoundHandler } from './event-handler.js';
 import type { GroupConsumer } from './group-consumer.js';
 import { Quarantine } from './quarantine.js';
 import { ensureTopics } from './required-topics.js';
+import { StallWatch } from './stall-watch.js';
 
 /** Time that leaving the groups may take after the drain. */
 const LEAVE_MS = 5_000;
@@ -32,16 +35,20 @@ export class EventConsumers {
   readonly #parkedBudget: BufferBudget;
   /** Of the whole process: a suspect must be alone in it. */
   readonly #quarantine = new Quarantine();
+  readonly #stalls: StallWatch;
   #expected: readonly string[] = [];
   #problem: Error | null = null;
 
   constructor(
     private readonly around: ProcessSurroundings,
     private readonly control: ConsumerControl,
+    troubles: RecordTroubles,
   ) {
     const { maxBufferedBytes, retryTopic } = around.settings;
     this.#budget = new BufferBudget(maxBufferedBytes);
     this.#parkedBudget = new BufferBudget(retryTopic.maxWaitingBytes);
+    const { settings, signals } = around;
+    this.#stalls = new StallWatch(() => this.consumers, troubles, signals, settings.clock);
   }
 
   get consumers(): readonly GroupConsumer[] {
@@ -54,6 +61,9 @@ export class EventConsumers {
   /** The suspect for whom everything else waits; null when nothing does. */
   get suspect(): HandlerRef | null {
     return this.#quarantine.suspect;
+  }
+  get stalled(): readonly StalledPartition[] {
+    return this.#stalls.stalled;
   }
   get bufferedBytes(): number {
     return this.#budget.used + this.#parkedBudget.used;
@@ -69,6 +79,7 @@ export class EventConsumers {
    */
   async start(handlers: readonly BoundHandler[]): Promise<void> {
     this.#problem = null;
+    this.#stalls.start();
     if (handlers.length === 0) return;
     this.#expected = [...new Set(handlers.map(({ settings }) => settings.groupId))];
     try {
@@ -79,6 +90,7 @@ export class EventConsumers {
       await this.#dropGroups(0);
       if (this.around.settings.onUnavailable === 'fail' || !mayPass(error)) {
         // Nest closes nothing of an application that failed to boot.
+        this.#stalls.stop();
         await this.around.settings.idempotency.store.close?.();
         throw error;
       }
@@ -94,6 +106,7 @@ export class EventConsumers {
   /** Drains, commits and leaves every group; resolves within the drain time and a little, never rejects. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#stalls.stop();
     await this.#dropGroups(this.around.settings.shutdownDrainMs);
   }
 

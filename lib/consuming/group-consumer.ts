@@ -134,6 +134,10 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   get failedCommits(): number {
     return this.#failedCommits;
   }
+  /** How long an offset may stand still before that is a stall. */
+  get stallAfterMs(): number {
+    return this.parts.settings.stallAfterMs;
+  }
   /** Physical topics that cannot be consumed now, and why. */
   get unavailableTopics(): ReadonlyMap<string, Error> {
     return this.#unavailable;

@@ -1,17 +1,19 @@
 import type { ConsumerState } from '../kafka/driver.js';
 import { partitionName, type TopicPartition } from '../kafka/records.js';
 import type { HandlerRef } from './observer.js';
+import { describeStall, type StallReason } from './stall-reason.js';
 import type { SignalCounts } from './signal-hub.js';
 
-/** A partition whose watermark waits for one record for a long time. */
+/** A partition whose offset waits for one record for longer than `stallAfterMs`. */
 export interface StalledPartition extends TopicPartition {
   readonly groupId: string;
-  /** The record the watermark waits for. */
+  /** The record the offset waits for. */
   readonly offset: string;
   /** The record's key, as its lane has it; null where it has a lane of its own. */
   readonly lane: string | null;
-  /** Handlers at work on the record now; none while it waits for its next attempt, its claim or the DLQ. */
+  /** Handlers at work on the record now. */
   readonly handlers: readonly string[];
+  readonly waitsFor: StallReason;
   readonly waitingMs: number;
 }
 
@@ -100,8 +102,7 @@ export interface HealthReport {
 /** What health asks the engine; all of it is at hand, nothing is fetched. */
 export interface HealthSources {
   readonly groups: () => readonly GroupHealth[];
-  /** Partitions that wait longer than that, in milliseconds. */
-  readonly stalled: (longerThanMs: number) => readonly StalledPartition[];
+  readonly stalled: () => readonly StalledPartition[];
   /** The suspect of killing its process for which all other handlers wait; null when none does. */
   readonly suspect: () => HandlerRef | null;
   readonly publisher: () => PublisherHealth;
@@ -114,9 +115,6 @@ export interface HealthSources {
 /** One commit may fail in a rebalance; so many in a row are no accident. */
 const WORRYING_COMMITS = 3;
 
-/** A record unsettled for longer than this stalls its partition. */
-const STALL_MS = 60_000;
-
 /** The state of publisher and consumers as a plain object; inject it and call `check()`. */
 export class KafkaEventsHealth {
   /** @internal Made by the module. */
@@ -124,7 +122,7 @@ export class KafkaEventsHealth {
 
   check(): HealthReport {
     const groups = this.sources.groups();
-    const stalled = this.sources.stalled(STALL_MS);
+    const stalled = this.sources.stalled();
     const startProblem = this.sources.startProblem();
     const publisher = this.sources.publisher();
     const counts = this.sources.counts();
@@ -205,12 +203,12 @@ function stallProblem({
   partition,
   offset,
   handlers,
+  waitsFor,
   waitingMs,
 }: StalledPartition): string {
-  const whom = handlers.length === 0 ? 'no handler running' : `in ${handlers.join(', ')}`;
   return (
     `group "${groupId}" is stalled at ${topic}[${String(partition)}]@${offset} ` +
-    `for ${seconds(waitingMs)}, ${whom}`
+    `for ${seconds(waitingMs)}, ${describeStall(waitsFor, handlers)}`
   );
 }
 

@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { TopicPartition } from '../kafka/records.js';
+import type { StallReason } from './stall-reason.js';
 
 /** What can be held: a handler everywhere it runs, a physical topic in every group, or a whole group. */
 export type ConsumerTarget =
@@ -120,6 +121,18 @@ export interface Signals {
   filterFailed: HandlerRef & { readonly error: Error };
   /** `retry.classify`, or the `when` of a schedule, itself failed; the record's fate is as without it. */
   classifyFailed: HandlerRef & { readonly error: Error };
+
+  /** A partition's offset has not moved for `stallAfterMs` although there are records; told once. */
+  stalled: RecordRef & {
+    /** The record's key, as its lane has it; null where it has a lane of its own. */
+    readonly lane: string | null;
+    /** At work on the record now. */
+    readonly handlers: readonly string[];
+    readonly waitsFor: StallReason;
+    readonly waitingMs: number;
+  };
+  /** That record has ended, or its partition is held by an operator or somebody else's now. */
+  stallEnded: RecordRef & { readonly stalledMs: number };
 
   /** A defect of the engine: the record stays unsettled, and its partition's watermark with it. */
   engineFault: RecordRef & { readonly error: Error };

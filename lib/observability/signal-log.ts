@@ -1,4 +1,5 @@
 import { partitionName } from '../kafka/records.js';
+import { describeStall } from './stall-reason.js';
 import {
   nameOfTarget,
   type HandlerRef,
@@ -118,6 +119,15 @@ export function signalLog(
           `idempotency store is full: forgot ${String(evicted)} mark(s) before their window ended`,
         );
       }
+    },
+    onStalled: ({ lane, handlers, waitsFor, waitingMs, ...ref }) => {
+      const key = lane === null ? '' : ` (key ${JSON.stringify(lane)})`;
+      log.error(
+        `${place(ref)}${key} has not moved for ${String(waitingMs)} ms, ${describeStall(waitsFor, handlers)}`,
+      );
+    },
+    onStallEnded: ({ stalledMs, ...ref }) => {
+      log.log(`${place(ref)} goes on, it stood still for ${String(stalledMs)} ms`);
     },
     onEngineFault: ({ error, ...ref }) => {
       log.error(`${place(ref)}: defect of nestjs-kafka-events, record held${why(error)}`);

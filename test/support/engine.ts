@@ -14,7 +14,7 @@ import type { IdempotencyStore } from '../../lib/idempotency/idempotency-store.j
 import { MemoryIdempotencyStore } from '../../lib/idempotency/memory-idempotency-store.js';
 import type { OutRecord } from '../../lib/kafka/records.js';
 import type { GroupSettings, KafkaEventsSettings } from '../../lib/kafka-events.options.js';
-import type { SignalName, Signals } from '../../lib/observability/observer.js';
+import type { KafkaEventsObserver, SignalName, Signals } from '../../lib/observability/observer.js';
 import { SignalHub } from '../../lib/observability/signal-hub.js';
 import type { EventSink } from '../../lib/publishing/publish-options.js';
 import { onCleanup } from './cleanup.js';
@@ -93,6 +93,7 @@ export interface EngineOptions {
   readonly store?: IdempotencyStore;
   /** What handlers publish into; by default they must not. */
   readonly sink?: EventSink;
+  readonly observers?: readonly KafkaEventsObserver[];
   /** Of the process; engines that share one are groups of one process. */
   readonly quarantine?: Quarantine;
   /** Called before a record set aside is taken; what it throws is what the broker says. */
@@ -118,7 +119,7 @@ export async function startEngine(
   const { clock = systemClock } = options;
   const store = options.store ?? new MemoryIdempotencyStore({ clock });
   const settings = engineSettings(clock, store, options.settings);
-  const hub = new SignalHub([]);
+  const hub = new SignalHub(options.observers ?? []);
   const signals: Engine['signals'] = [];
   const deadLetters: DeadLetterRow[] = [];
   const { consumer, claims } = buildGroup({ ...GROUP, ...options.group }, handlers, {

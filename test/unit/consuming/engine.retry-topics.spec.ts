@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { stalledPartitions } from '../../../lib/consuming/consumer-health.js';
+import { StallWatch } from '../../../lib/consuming/stall-watch.js';
+import { RecordTroubles } from '../../../lib/observability/record-troubles.js';
+import { SignalHub } from '../../../lib/observability/signal-hub.js';
+import { onCleanup } from '../../support/cleanup.js';
 import type { EventContext } from '../../../lib/consuming/event-context.js';
 import type { BoundHandler } from '../../../lib/consuming/event-handler.js';
 import type { HandlerSettings } from '../../../lib/consuming/handler-options.js';
@@ -431,11 +434,17 @@ describe('records of a retry topic', () => {
     });
     const dueAt = shop.clock.now() + 5 * MINUTE;
     shop.parked.append(parkedRecord(shop, { dueAt }));
-    await shop.passes(5 * MINUTE);
     const { consumer } = await shop.engine;
-    expect(stalledPartitions(consumer, MINUTE, shop.clock.now())).toEqual([]);
-    await shop.passes(MINUTE + 1_000);
-    expect(stalledPartitions(consumer, MINUTE, shop.clock.now())).toMatchObject([
+    const troubles = new RecordTroubles(() => shop.clock.now());
+    const watch = new StallWatch(() => [consumer], troubles, new SignalHub([]), shop.clock);
+    watch.start();
+    onCleanup(() => {
+      watch.stop();
+    });
+    await shop.passes(5 * MINUTE);
+    expect(watch.stalled).toEqual([]);
+    await shop.passes(MINUTE + 6_000);
+    expect(watch.stalled).toMatchObject([
       { topic: 'orders.group.retry', offset: '0', handlers: ['h'] },
     ]);
     finish();

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ConsumerControl } from '../../../lib/consuming/consumer-control.js';
 import { EventConsumers } from '../../../lib/consuming/event-consumers.js';
 import { systemClock } from '../../../lib/contracts/clock.js';
+import { RecordTroubles } from '../../../lib/observability/record-troubles.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import { DriverError } from '../../../lib/kafka-events.errors.js';
 import type { AdminDriver } from '../../../lib/kafka/driver.js';
@@ -54,7 +55,11 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
     random: () => 0,
     owner: 'test',
   };
-  return new EventConsumers(parts, new ConsumerControl(systemClock, signals));
+  return new EventConsumers(
+    parts,
+    new ConsumerControl(systemClock, signals),
+    new RecordTroubles(() => 0),
+  );
 }
 
 const found = (topic: string) => ({ topic, partitions: 1, maxMessageBytes: null });
