@@ -43,7 +43,7 @@ describe('a commit', () => {
     expect(member.health.problems.join()).toMatch(/could not commit \d+ times in a row/);
     refused.remove();
     await shop.keepsItsPromise();
-    expect(member.health.status).toBe('up');
+    await eventually(() => member.health.status === 'up');
   });
 
   it.each([
