@@ -175,6 +175,8 @@ const FOR_TESTS: KafkaProperties = {
   // Transactions whose time is over end soon after it.
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
   // Groups form at once, and tests of slow handlers may use short sessions.
+  // Half a minute after its start a broker deletes what is a week old, by the records' own times.
+  'log.retention.ms': '-1',
   'group.initial.rebalance.delay.ms': '0',
   'group.min.session.timeout.ms': '1000',
   // After a crash the controller refuses the new process until the session of the old one ends.
