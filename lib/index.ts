@@ -90,6 +90,7 @@ export type {
   CompletedState,
   Completion,
   IdempotencyStore,
+  Refresh,
   Release,
   Renewal,
   Start,

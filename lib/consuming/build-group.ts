@@ -25,6 +25,7 @@ import { HandlerCourses } from './handler-courses.js';
 import { HandlerRuntime } from './handler-runtime.js';
 import { HandlerSlots } from './handler-slots.js';
 import { ParkStep } from './park-step.js';
+import { MarkKeeper } from './mark-keeper.js';
 import type { Quarantine } from './quarantine.js';
 import { RecordPipeline } from './record-pipeline.js';
 import { hasRetryTopic } from './retry-topics.js';
@@ -71,11 +72,18 @@ export function buildGroup(
   const topics = consumedTopics(group.groupId, runtimes, settings);
   const claims = buildClaims(group, around, clock);
   const running = new RunningHandlers(clock);
-  const consumer = new GroupConsumer({
+  const marks = new MarkKeeper({
+    store: idempotency.store,
+    handlers: handlers.map((handler) => handler.settings),
+    partitions: () => consumer.partitions,
+    clock,
+    onStoreError: storeFailures(group, around),
+  });
+  const consumer: GroupConsumer = new GroupConsumer({
     settings: group,
     driver: driver.consumer({ ...group, topics: [...topics.keys()] }),
     topics,
-    ...buildWays(group, claims, running, topics, around),
+    ...buildWays(group, { claims, running, marks, topics }, around),
     dispatch: (delivery) => {
       dispatcher.enqueue(delivery);
     },
@@ -83,6 +91,7 @@ export function buildGroup(
       dispatcher.pump();
     },
     running,
+    marks,
     handlers: runtimes,
     budget,
     parkedBudget,
@@ -97,25 +106,35 @@ export function buildGroup(
 }
 
 function buildClaims(group: GroupSettings, around: GroupSurroundings, clock: Clock): Claims {
-  const { signals, owner, settings } = around;
-  const { groupId, sessionTimeoutMs } = group;
+  const { owner, settings } = around;
+  const { sessionTimeoutMs } = group;
   return new Claims(settings.idempotency.store, {
     leaseMs: sessionTimeoutMs,
     owner,
     clock,
     suspects: settings.crashLoop !== null,
-    onStoreError: (operation, error) => {
-      signals.emit('storeFailed', { groupId, operation, error });
-    },
+    onStoreError: storeFailures(group, around),
   });
+}
+
+function storeFailures({ groupId }: GroupSettings, { signals }: GroupSurroundings) {
+  return (operation: string, error: Error): void => {
+    signals.emit('storeFailed', { groupId, operation, error });
+  };
+}
+
+/** What the steps of a group share. */
+interface GroupParts {
+  readonly claims: Claims;
+  readonly running: RunningHandlers;
+  readonly marks: MarkKeeper;
+  readonly topics: ReadonlyMap<string, ConsumedTopic>;
 }
 
 /** What takes records to their end: one by one, and in batches. */
 function buildWays(
   { groupId, sessionTimeoutMs: leaseMs, maxConcurrency }: GroupSettings,
-  claims: Claims,
-  running: RunningHandlers,
-  topics: ReadonlyMap<string, ConsumedTopic>,
+  { claims, running, marks, topics }: GroupParts,
   { settings, signals, sink, sendAside, random, quarantine }: GroupSurroundings,
 ): { readonly pipeline: RecordPipeline; readonly toBatches: BatchLoops } {
   const { clock, missingId, deadLetter, retryTopic, idempotency } = settings;
@@ -126,7 +145,14 @@ function buildWays(
   const writer = new DeadLetterWriter({ ...deadLetter, topicName }, sendAside);
   const policy = settings.crashLoop ?? DEFAULT_CRASH_LOOP;
   const guard = new CrashGuard({ groupId, onStoreError, policy }, quarantine, claims, signals);
-  const claim = new ClaimStep({ groupId, onStoreError, leaseMs }, claims, guard, signals, clock);
+  const claim = new ClaimStep(
+    { groupId, onStoreError, leaseMs },
+    claims,
+    guard,
+    marks,
+    signals,
+    clock,
+  );
   const deadLetters = new DeadLetterStep(groupId, writer, signals, clock);
   const parking = {
     groupId,

@@ -8,6 +8,7 @@ import { backoffMs } from './backoff.js';
 import type { Claimed } from './claimed.js';
 import type { CrashGuard } from './crash-guard.js';
 import type { HandlerCourse } from './handler-course.js';
+import type { MarkKeeper } from './mark-keeper.js';
 
 /** How a completion ended: `unmarked` when the store stayed away longer than the claim can be ours. */
 export type Completed = 'marked' | 'unmarked';
@@ -31,6 +32,7 @@ export class ClaimStep {
     private readonly options: ClaimStepOptions,
     private readonly claims: Claims,
     private readonly guard: Pick<CrashGuard, 'suspect'>,
+    private readonly marks: Pick<MarkKeeper, 'found'>,
     private readonly signals: SignalSink,
     private readonly clock: Clock,
   ) {}
@@ -127,6 +129,8 @@ export class ClaimStep {
         return { until: this.#untilFree(course, answer.leaseMs) };
       default:
         this.signals.emit('duplicate', { ...course.ref, state: answer.status });
+        course.delivery.record.place.marked(course.key);
+        this.marks.found();
         return 'duplicate';
     }
   }
@@ -158,6 +162,7 @@ export class ClaimStep {
 
   #marked(course: HandlerCourse, ours: boolean): Completed {
     course.claim = null;
+    course.delivery.record.place.marked(course.key);
     if (!ours) this.signals.emit('claimLost', course.ref);
     return 'marked';
   }

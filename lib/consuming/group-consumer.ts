@@ -21,6 +21,7 @@ import type { TopicRoutes } from './event-router.js';
 import { FlowControl } from './flow-control.js';
 import type { Ordering } from './handler-options.js';
 import type { HandlerRuntime } from './handler-runtime.js';
+import type { MarkKeeper } from './mark-keeper.js';
 import { OffsetCommitter } from './offset-committer.js';
 import { openParked } from './open-parked.js';
 import { OwnedPartition, RecordPlace } from './owned-partition.js';
@@ -60,6 +61,7 @@ export interface GroupConsumerParts {
   readonly toBatches: BatchLoops;
   readonly pump: () => void;
   readonly running: RunningHandlers;
+  readonly marks: MarkKeeper;
   readonly handlers: readonly HandlerRuntime[];
   readonly budget: BufferBudget;
   /** Of retry topics. */
@@ -179,6 +181,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
 
   /** Joins the group; resolves at the first assignment. */
   start(): Promise<void> {
+    this.parts.marks.start();
     return this.parts.driver.start(this);
   }
 
@@ -191,6 +194,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     await this.parts.driver.stop(leaveMs);
     this.onLost(this.partitions);
     this.#committer.close();
+    this.parts.marks.close();
     this.parts.running.close();
     this.onState('stopped');
   }

@@ -43,7 +43,6 @@ export class HandleStep {
   }
 
   #call(course: HandlerCourse, called: Called): void {
-    this.quarantine.began();
     new HandlerCall(course, this.#contextOf(course), called, this.#around).run();
   }
 

@@ -6,6 +6,8 @@ import type { Semaphore } from './semaphore.js';
 
 /**
  * Says when a handler may run: it has a slot of its own and of its group's, and no suspect runs alone.
+ *
+ * With its slots it counts as running in the quarantine; whoever calls it says when it has ended.
  */
 export class HandlerSlots {
   constructor(
@@ -23,9 +25,10 @@ export class HandlerSlots {
   /** Takes a slot if that is all there is to it. */
   tryTake({ suspect, runtime }: HandlerCourse): boolean {
     if (suspect || this.quarantine.closed) return false;
-    if (this.groupSlots === null) return runtime.slots.tryAcquire();
-    if (!this.groupSlots.available || !runtime.slots.tryAcquire()) return false;
-    return this.groupSlots.tryAcquire();
+    if (this.groupSlots?.available === false || !runtime.slots.tryAcquire()) return false;
+    this.groupSlots?.tryAcquire();
+    this.quarantine.began();
+    return true;
   }
 
   /** Waits for a slot; false, without one, when the partition stops first or a suspect may not run now. */
@@ -40,7 +43,10 @@ export class HandlerSlots {
 
   async #takeWhenOpen(course: HandlerCourse): Promise<boolean> {
     while (await this.#acquire(course)) {
-      if (!this.quarantine.closed) return true;
+      if (!this.quarantine.closed) {
+        this.quarantine.began();
+        return true;
+      }
       // Not with a slot: the suspect that it waits for may need it.
       this.free(course.runtime);
       if (!(await this.quarantine.whenOpen(course.partition))) return false;
@@ -51,7 +57,10 @@ export class HandlerSlots {
   async #takeForSuspect(course: HandlerCourse): Promise<boolean> {
     // Slots first: whoever is alone must not wait for anything.
     if (!(await this.#acquire(course))) return false;
-    if (await this.guard.admit(course)) return true;
+    if (await this.guard.admit(course)) {
+      this.quarantine.began();
+      return true;
+    }
     this.free(course.runtime);
     return false;
   }

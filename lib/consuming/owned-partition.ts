@@ -11,6 +11,8 @@ import type { Interruption } from './semaphore.js';
  */
 export class RecordPlace implements TrackedOffset {
   settled = false;
+  /** Keys of the marks that its handlers have in the store, to be kept until the watermark is past it. */
+  marks: string | string[] | null = null;
 
   constructor(
     readonly offset: bigint,
@@ -19,6 +21,13 @@ export class RecordPlace implements TrackedOffset {
     /** In milliseconds since the Unix epoch; of a record of a retry topic, when it is due. */
     public deliveredAt: number,
   ) {}
+
+  /** Notes that a handler is done with it. */
+  marked(key: string): void {
+    if (this.marks === null) this.marks = key;
+    else if (typeof this.marks === 'string') this.marks = [this.marks, key];
+    else this.marks.push(key);
+  }
 }
 
 /** Drivers ask again every few seconds: a failure older than this is over, records or not. */

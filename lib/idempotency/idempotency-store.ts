@@ -64,6 +64,12 @@ export interface IdempotencyStore {
    */
   start?(starts: readonly Start[]): MaybePromise<readonly boolean[]>;
   /**
+   * Has marks last from now for the retention at least, whoever made them; what is not done, parked or
+   * dead is left alone. Without it, what was handled behind a record that does not end for longer than
+   * its retention runs again after a restart.
+   */
+  refresh?(refreshes: readonly Refresh[]): MaybePromise<void>;
+  /**
    * Only of stores that may run out of room: `listener` is called with the number of marks that were
    * forgotten before their retention ended. It does not throw.
    */
@@ -125,6 +131,11 @@ export interface Renewal {
   readonly key: string;
   readonly token: string;
   readonly leaseMs: number;
+}
+
+export interface Refresh {
+  readonly key: string;
+  readonly retentionMs: number;
 }
 
 export interface Start {

@@ -6,6 +6,7 @@ import type {
   CompletedState,
   Completion,
   IdempotencyStore,
+  Refresh,
   Release,
   Renewal,
 } from './idempotency-store.js';
@@ -114,6 +115,15 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
       this.#lease(entry, now, leaseMs);
       return true;
     });
+  }
+
+  refresh(refreshes: readonly Refresh[]): void {
+    const now = this.#clock.now();
+    for (const { key, retentionMs } of refreshes) {
+      const entry = this.#find(key, now);
+      if (entry === undefined || !isClosed(entry.state)) continue;
+      if (entry.dueAt < now + retentionMs) this.#keep(entry, now, retentionMs);
+    }
   }
 
   #claimOne(request: ClaimRequest, now: number): ClaimAnswer {

@@ -79,9 +79,14 @@ export class OffsetTracker<R extends TrackedOffset = TrackedOffset> {
 
   /** The records not settled yet, oldest first. */
   *unsettled(): IterableIterator<R> {
+    for (const record of this.pending()) if (!record.settled) yield record;
+  }
+
+  /** The records that the watermark has not passed, settled or not, oldest first. */
+  *pending(): IterableIterator<R> {
     for (let i = this.#head; i < this.#records.length; i++) {
       const record = this.#records[i];
-      if (record !== undefined && !record.settled) yield record;
+      if (record !== undefined) yield record;
     }
   }
 }

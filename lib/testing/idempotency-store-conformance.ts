@@ -52,7 +52,10 @@ export function idempotencyStoreConformance(
   const suspecting = Object.entries(SUSPECT_CASES).map(
     ([name, body]) => [name, whereSuspected(body)] as const,
   );
-  return [...Object.entries(CASES), ...suspecting].map(([name, body]) => ({
+  const refreshing = Object.entries(REFRESH_CASES).map(
+    ([name, body]) => [name, whereRefreshed(body)] as const,
+  );
+  return [...Object.entries(CASES), ...suspecting, ...refreshing].map(([name, body]) => ({
     name,
     run: async () => {
       const onTrial = await options.create();
@@ -125,6 +128,10 @@ class Trial {
   /** Says that the claim's handler is about to run. */
   async start(token: string, { alone = false } = {}): Promise<boolean> {
     return only((await this.store.start?.([{ key: this.key(), token, alone }])) ?? []);
+  }
+
+  async refresh(retentionMs = LONG_MS, key = this.key()): Promise<void> {
+    await this.store.refresh?.([{ key, retentionMs }]);
   }
 
   /** Claims the key for a moment that passes, after the handler has started where that is said. */
@@ -561,6 +568,70 @@ const SUSPECT_CASES: Cases = {
     );
   },
 };
+
+/** What a store with `refresh` must do. */
+const REFRESH_CASES: Cases = {
+  'has marks last from their refreshing, whoever made them': async (t) => {
+    for (const state of ['done', 'parked', 'dead'] as const) {
+      await t.complete('a', state, { key: t.key(state), retentionMs: t.shortMs });
+    }
+    await t.passHalf();
+    for (const state of ['done', 'parked', 'dead'] as const) await t.refresh(LONG_MS, t.key(state));
+    await t.runOut();
+    for (const state of ['done', 'parked', 'dead'] as const) {
+      deepEqual(await t.claim('b', { key: t.key(state) }), { status: state });
+    }
+    deepEqual(await t.claim('b', { key: t.key('dead'), level: 1 }), claimed(0));
+  },
+
+  'shortens no mark by refreshing it': async (t) => {
+    await t.complete('a');
+    await t.refresh(t.shortMs);
+    await t.runOut();
+    deepEqual(await t.claim('b'), { status: 'done' });
+  },
+
+  'forgets a refreshed mark when that is over': async (t) => {
+    await t.complete('a', 'done', { retentionMs: t.shortMs / 2 });
+    await t.refresh(t.shortMs);
+    await t.runOut();
+    deepEqual(await t.claim('b'), claimed(0));
+  },
+
+  'makes no mark by refreshing, and keeps no claim or released key for longer': async (t) => {
+    await t.refresh();
+    deepEqual(await t.claim('a', { leaseMs: t.shortMs }), claimed(0));
+    await t.refresh();
+    await t.runOut();
+    deepEqual(await t.claim('b'), takenOver(t, 0));
+    await t.release('b', 3, t.shortMs);
+    await t.refresh();
+    await t.runOut();
+    deepEqual(await t.claim('c'), claimed(0));
+  },
+
+  'refreshes many in one call': async (t) => {
+    await t.store.refresh?.([]);
+    const keys = Array.from({ length: t.batchSize }, (_, i) => t.key(String(i)));
+    const mark = { token: 'a', state: 'done', level: 0, retentionMs: 2 * t.shortMs } as const;
+    await t.store.complete(keys.map((key) => ({ ...mark, key })));
+    await t.store.refresh?.(keys.map((key) => ({ key, retentionMs: LONG_MS })));
+    await t.runOut();
+    await t.runOut();
+    const request = { token: 'b', leaseMs: LONG_MS, level: 0, retentionMs: LONG_MS };
+    const answers = await t.store.claim(keys.map((key) => ({ ...request, key })));
+    equal(answers.filter(({ status }) => status === 'done').length, keys.length);
+  },
+};
+
+/** A store without `refresh` keeps a mark for as long as it was asked to. */
+function whereRefreshed(body: (trial: Trial) => Promise<void>): (trial: Trial) => Promise<void> {
+  return async (t) => {
+    if (t.store.refresh !== undefined) return body(t);
+    await t.complete('a');
+    deepEqual(await t.claim('b'), { status: 'done' });
+  };
+}
 
 /** A store without `start` knows no suspects: whatever happens to a lease. */
 function whereSuspected(body: (trial: Trial) => Promise<void>): (trial: Trial) => Promise<void> {

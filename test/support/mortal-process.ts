@@ -106,9 +106,13 @@ class MortalStore implements IdempotencyStore {
   readonly inProcess = false;
   cut = false;
   readonly start?: NonNullable<IdempotencyStore['start']>;
+  readonly refresh?: NonNullable<IdempotencyStore['refresh']>;
 
   constructor(private readonly shared: IdempotencyStore) {
-    const { start } = shared;
+    const { start, refresh } = shared;
+    if (refresh !== undefined) {
+      this.refresh = (refreshes) => this.#call(() => refresh.call(shared, refreshes));
+    }
     if (start !== undefined) {
       this.start = (starts) => this.#call(() => start.call(shared, starts));
     }

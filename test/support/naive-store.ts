@@ -4,6 +4,7 @@ import type {
   ClaimRequest,
   Completion,
   IdempotencyStore,
+  Refresh,
   Release,
   Renewal,
   Start,
@@ -82,6 +83,14 @@ export class NaiveStore implements IdempotencyStore {
       held.suspicion = { crashes: 0, crashesAlone: 0, ...held.suspicion, run };
       return true;
     });
+  }
+
+  refresh(refreshes: readonly Refresh[]): void {
+    for (const { key, retentionMs } of refreshes) {
+      const known = this.#find(key);
+      if (known === undefined || known.state === 'claimed' || known.state === 'free') continue;
+      known.forgetAt = Math.max(known.forgetAt, this.clock.now() + retentionMs);
+    }
   }
 
   #claim({ key, token, leaseMs, level, retentionMs }: ClaimRequest): ClaimAnswer {

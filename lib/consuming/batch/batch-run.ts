@@ -184,7 +184,6 @@ export class BatchRun {
     const { signals, clock, slots, quarantine } = this.steps;
     const { runtime } = this.place;
     const startedAt = clock.now();
-    quarantine.began();
     const courses = entries.map(({ course }) => course);
     const result = await new BatchCall(first.course, courses, batch, this.steps).run();
     quarantine.ended();

@@ -6,13 +6,22 @@ import type {
   ClaimRequest,
   Completion,
   IdempotencyStore,
+  Refresh,
   Release,
   Renewal,
   Start,
 } from '../idempotency-store.js';
 import { groupKeys } from './key-groups.js';
 import { RedisConnection } from './redis-connection.js';
-import { CLAIM, COMPLETE, RELEASE, RENEW, START, type RedisScript } from './redis-scripts.js';
+import {
+  CLAIM,
+  COMPLETE,
+  REFRESH,
+  RELEASE,
+  RENEW,
+  START,
+  type RedisScript,
+} from './redis-scripts.js';
 
 export interface RedisIdempotencyStoreOptions {
   /**
@@ -112,6 +121,10 @@ export class RedisIdempotencyStore implements IdempotencyStore {
   async start(starts: readonly Start[]): Promise<readonly boolean[]> {
     const replies = await this.#run(START, starts, 1, ({ token, alone }) => [token, alone ? 2 : 1]);
     return replies.map(([ours]) => ours === 1);
+  }
+
+  async refresh(refreshes: readonly Refresh[]): Promise<void> {
+    await this.#run(REFRESH, refreshes, 1, ({ retentionMs }) => [retentionMs]);
   }
 
   close(): void {

@@ -22,6 +22,8 @@ const ENTRY = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
+local CLOSED = { done = 2, parked = 3, dead = 4 }
+
 local function read(key)
   local text = redis.call('GET', key)
   if not text then return nil end
@@ -72,7 +74,6 @@ end
  * lease; 2, 3 or 4 (done, parked, dead) and 0.
  */
 export const CLAIM = script(`
-local CLOSED = { done = 2, parked = 3, dead = 4 }
 local answers = {}
 local function answer(code, figure, crashes, alone)
   local n = #answers
@@ -165,6 +166,20 @@ for i, key in ipairs(KEYS) do
   else
     answers[i] = 0
   end
+end
+return answers
+`);
+
+/** Arguments per key: retentionMs. Answers 1 per key that holds a mark. */
+export const REFRESH = script(`
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local entry, retentionMs = read(key), tonumber(ARGV[i])
+  local closed = entry and CLOSED[entry.state]
+  if closed and redis.call('PTTL', key) < retentionMs then
+    redis.call('PEXPIRE', key, retentionMs)
+  end
+  answers[i] = closed and 1 or 0
 end
 return answers
 `);

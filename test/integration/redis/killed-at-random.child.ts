@@ -28,6 +28,8 @@ export interface Worker {
   /** File that effects and completions are appended to. */
   readonly ledger: string;
   readonly sessionTimeoutMs: number;
+  /** Events whose handler ends the process: half of them by a signal, half by an abort. */
+  readonly killers?: readonly string[];
 }
 
 @DomainEvent({ type: 'order.created', version: 1, topic: 'orders', key: () => 'unused' })
@@ -36,14 +38,22 @@ class OrderCreated {
 }
 
 const worker = JSON.parse(process.argv[2] ?? '') as Worker;
-const { brokers, topic, groupId, sessionTimeoutMs } = worker;
+const { brokers, topic, groupId, sessionTimeoutMs, killers = [] } = worker;
 
 class Orders {
   @EventHandler(OrderCreated)
   async handle(@Ctx() event: EventContext): Promise<void> {
     await sleep(5);
+    if (killers.includes(event.eventId)) kill(event.eventId);
     write('effect', event.eventId);
   }
+}
+
+/** The ways of a native module that crashes, and of the kernel that wants memory back. */
+function kill(id: string): void {
+  write('kill', id);
+  if (killers.indexOf(id) % 2 === 1) process.abort();
+  process.kill(process.pid, 'SIGKILL');
 }
 
 /** Each line is one write: what is in the ledger has happened, whatever happens next. */
@@ -57,7 +67,9 @@ function openStore(): IdempotencyStore {
 }
 
 function witnessed(store: IdempotencyStore): IdempotencyStore {
+  const start = store.start?.bind(store);
   return {
+    ...(start && { start }),
     name: store.name,
     inProcess: store.inProcess,
     verify: () => store.verify?.(),

@@ -1,14 +1,15 @@
-import { appendFileSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 
 import { TestProcess } from '../../support/child-process.js';
-import { onCleanup } from '../../support/cleanup.js';
 import { describeWithCommand } from '../../support/describe-with-command.js';
-import { committedToTheEnd, createEventTopic, eventRecord } from '../../support/event-topic.js';
+import {
+  committedToTheEnd,
+  createEventTopic,
+  endOffsets,
+  eventRecord,
+} from '../../support/event-topic.js';
+import { EffectLedger, type Judgement } from '../../support/effect-ledger.js';
 import { eventually } from '../../support/eventually.js';
 import { driverFor, produce } from '../../support/kafka-driver.js';
 import { describeRealKafka } from '../../support/real-kafka.js';
@@ -31,12 +32,10 @@ const SESSION_TIMEOUT_MS = 1_800;
 const BACKLOG = 2_000;
 const PATIENCE_MS = 240_000;
 
-interface Outcome {
+interface Outcome extends Judgement {
   readonly kills: number;
   readonly events: number;
-  readonly lost: number;
-  readonly repeatedAfterComplete: number;
-  readonly repeatedBeforeComplete: number;
+  readonly deadLetters: number;
 }
 
 describeRealKafka('four processes that are killed at random under load', (brokers) => {
@@ -50,6 +49,8 @@ describeRealKafka('four processes that are killed at random under load', (broker
         const outcome = await killAtRandom(redis.address, KILLS);
         report('Redis', outcome);
         expect(outcome).toMatchObject({ kills: KILLS, lost: 0, repeatedAfterComplete: 0 });
+        // Nobody was taken for the cause of all that.
+        expect(outcome.deadLetters).toBe(0);
       },
       PATIENCE_MS,
     );
@@ -69,7 +70,7 @@ describeRealKafka('four processes that are killed at random under load', (broker
 
   async function killAtRandom(redis: Worker['redis'], kills: number): Promise<Outcome> {
     const topic = await createEventTopic(brokers, PARTITIONS);
-    const ledger = await Ledger.create();
+    const ledger = await EffectLedger.create();
     const worker = {
       ...{ brokers, topic, groupId: uniqueName('group'), redis },
       ...{ ledger: ledger.file, sessionTimeoutMs: SESSION_TIMEOUT_MS },
@@ -94,7 +95,8 @@ describeRealKafka('four processes that are killed at random under load', (broker
     await committedToTheEnd(brokers, worker.groupId, topic);
     for (const each of workers) each.send('stop');
     await Promise.all(workers.map((each) => each.waitForExit()));
-    return { kills, events, ...ledger.judge(events) };
+    const [deadLetters = 0] = await endOffsets(brokers, `${topic}.dlq`);
+    return { kills, events, deadLetters, ...ledger.judge(events) };
   }
 });
 
@@ -116,7 +118,7 @@ class Load {
 
   constructor(
     private readonly send: (ids: readonly string[]) => Promise<unknown>,
-    private readonly ledger: Ledger,
+    private readonly ledger: EffectLedger,
   ) {
     this.#producing = this.#produce();
   }
@@ -138,49 +140,5 @@ class Load {
       await this.send(ids);
       this.#sent += ids.length;
     }
-  }
-}
-
-/** What happened, in order and beyond any crash. */
-class Ledger {
-  private constructor(readonly file: string) {}
-
-  static async create(): Promise<Ledger> {
-    const directory = await mkdtemp(join(tmpdir(), 'ledger-'));
-    onCleanup(() => rm(directory, { recursive: true }));
-    const ledger = new Ledger(join(directory, 'ledger'));
-    appendFileSync(ledger.file, '');
-    return ledger;
-  }
-
-  /** The events with an effect. */
-  effects(): Set<string> {
-    return new Set(this.#lines.flatMap(([what, id = '']) => (what === 'effect' ? [id] : [])));
-  }
-
-  async grows(): Promise<void> {
-    const before = this.effects().size;
-    await eventually(() => this.effects().size > before, { timeoutMs: 30_000 });
-  }
-
-  judge(events: number): Omit<Outcome, 'kills' | 'events'> {
-    const completed = new Set<string>();
-    const effected = new Set<string>();
-    let repeatedAfterComplete = 0;
-    let repeatedBeforeComplete = 0;
-    for (const [what, id = ''] of this.#lines) {
-      if (what === 'complete') completed.add(id);
-      if (what !== 'effect') continue;
-      if (completed.has(id)) repeatedAfterComplete++;
-      else if (effected.has(id)) repeatedBeforeComplete++;
-      effected.add(id);
-    }
-    return { lost: events - effected.size, repeatedAfterComplete, repeatedBeforeComplete };
-  }
-
-  get #lines(): string[][] {
-    return readFileSync(this.file, 'utf8')
-      .split('\n')
-      .map((line) => line.split(' '));
   }
 }

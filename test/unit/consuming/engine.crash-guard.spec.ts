@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
+import type { BoundHandler } from '../../../lib/consuming/event-handler.js';
 import { Quarantine } from '../../../lib/consuming/quarantine.js';
 import { DEAD_LETTER_HEADERS } from '../../../lib/contracts/event-headers.js';
 import type { IdempotencyStore } from '../../../lib/idempotency/idempotency-store.js';
@@ -99,6 +100,31 @@ describe('a record that kills its process', () => {
     expect(process.deaths).toBe(5);
     expect(ran.filter((id) => id === 'e20')).toHaveLength(5);
     expect(idsOf(process.deadLetters)).toEqual(['e20']);
+  });
+
+  it('is found as well where its handler claims it only once it runs', async () => {
+    const clock = new ManualClock();
+    const store = new NaiveStore(clock);
+    const partition = new ModelPartition('orders', 0);
+    for (const id of EVENTS.slice(0, 20)) append(partition, id);
+    const bodies: string[] = [];
+    const handler: BoundHandler = {
+      ...handlerOf('all', [], () => undefined, LASTING),
+      wholeTopic: { topic: 'orders', read: ({ value }) => JSON.parse(String(value)) as unknown },
+      invoke: async (payload, _, control) => {
+        if (!(await control.claim())) return;
+        bodies.push(idOf(payload));
+        if (idOf(payload) === 'e7') await process.die();
+        await settle(1);
+      },
+    };
+    const process = new MortalProcess([partition], [handler], { clock, store });
+
+    await process.keepAlive(() => partition.committed === partition.endOffset);
+
+    expect(process.deaths).toBe(5);
+    expect(bodies.filter((id) => id === 'e7')).toHaveLength(5);
+    expect(idsOf(process.deadLetters)).toEqual(['e7']);
   });
 
   it('kills it for ever with crashLoop: false, and where the store tells no suspects', async () => {

@@ -20,6 +20,7 @@ const command = fc.oneof(
     release: fc.array(fc.record({ key, token, attempts: fc.nat(5), retentionMs }), few),
   }),
   fc.record({ renew: fc.array(fc.record({ key, token, leaseMs }), few) }),
+  fc.record({ refresh: fc.array(fc.record({ key, retentionMs }), few) }),
   fc.record({ advance: fc.integer({ min: 1, max: 12 }) }),
 );
 
@@ -40,6 +41,9 @@ describe('MemoryIdempotencyStore against a naive model', () => {
             model.release(step.release);
           } else if ('renew' in step) {
             expect(store.renew(step.renew)).toEqual(model.renew(step.renew));
+          } else if ('refresh' in step) {
+            store.refresh(step.refresh);
+            model.refresh(step.refresh);
           } else clock.advance(step.advance);
           expect(store.size).toBeGreaterThanOrEqual(model.size);
         }
