@@ -1,11 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 
 import type { BoundHandler } from '../../../lib/consuming/event-handler.js';
+import type { EventBatch } from '../../../lib/consuming/batch/event-batch.js';
 import { Quarantine } from '../../../lib/consuming/quarantine.js';
 import { DEAD_LETTER_HEADERS } from '../../../lib/contracts/event-headers.js';
 import type { IdempotencyStore } from '../../../lib/idempotency/idempotency-store.js';
 import type { Signals } from '../../../lib/observability/observer.js';
-import { anyEvent, handlerOf, startEngine, type DeadLetterRow } from '../../support/engine.js';
+import {
+  anyEvent,
+  batchHandlerOf,
+  handlerOf,
+  startEngine,
+  type DeadLetterRow,
+} from '../../support/engine.js';
 import { append, idOf, settle } from '../../support/engine-events.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { ModelPartition } from '../../support/model-kafka.js';
@@ -125,6 +132,33 @@ describe('a record that kills its process', () => {
     expect(process.deaths).toBe(5);
     expect(bodies.filter((id) => id === 'e7')).toHaveLength(5);
     expect(idsOf(process.deadLetters)).toEqual(['e7']);
+  });
+
+  it('is found among the records of its batch', async () => {
+    const clock = new ManualClock();
+    const store = new NaiveStore(clock);
+    const partition = new ModelPartition('orders', 0);
+    for (const id of EVENTS) append(partition, id);
+    const batches: string[][] = [];
+    const body = async ({ payloads }: EventBatch): Promise<void> => {
+      const ids = payloads.map(idOf);
+      batches.push(ids);
+      await settle(1);
+      if (ids.includes('e7')) await process.die();
+    };
+    const handler = batchHandlerOf('h', [Created], body, { ...LASTING, maxSize: 20 });
+    const process = new MortalProcess([partition], [handler], { clock, store });
+
+    await process.keepAlive(() => partition.committed === partition.endOffset);
+
+    expect(idsOf(process.deadLetters)).toEqual(['e7']);
+    const reasons = process.deadLetters.map((row) => header(row, DEAD_LETTER_HEADERS.reason));
+    expect(reasons).toEqual(['crash-loop']);
+    expect(process.deaths).toBe(5);
+    const deadly = batches.filter((ids) => ids.includes('e7'));
+    expect(deadly[0]?.length).toBeGreaterThan(1);
+    // From then on it is a suspect: in a batch of its own.
+    expect(deadly.slice(1)).toEqual([['e7'], ['e7'], ['e7'], ['e7']]);
   });
 
   it('kills it for ever with crashLoop: false, and where the store tells no suspects', async () => {
