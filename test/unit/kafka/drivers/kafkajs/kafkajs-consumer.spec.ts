@@ -267,6 +267,8 @@ describe('KafkaJsConsumer', () => {
     cluster.assignments = [[0]];
     const config = { sessionTimeoutMs: 400, revokeDrainMs: 100 };
     const member = await memberOn(cluster, undefined, config).start();
+    // Answers travel: none is there yet when the watch comes round again.
+    cluster.whenHeartbeat = () => new Promise((resolve) => setTimeout(resolve, 20));
     const until = performance.now() + 1000;
     while (performance.now() < until);
     await new Promise((resolve) => setTimeout(resolve, 100));
