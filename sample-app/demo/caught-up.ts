@@ -9,7 +9,7 @@ const POLL_MS = 250;
 /** Waits until the shop has committed the end of its topics; false when that takes too long. */
 export async function caughtUp(
   kafka: BareKafka,
-  { groupId, orders, stock }: DemoNames,
+  { groupId, orders, stock, telemetry }: DemoNames,
   progress: Progress,
   deadlineMs: number,
 ): Promise<boolean> {
@@ -17,7 +17,7 @@ export async function caughtUp(
   for (;;) {
     // In this order: when all orders are done, nothing is added to the stock topic any more.
     const positions = [
-      ...(await kafka.positionsOf(groupId, [orders])),
+      ...(await kafka.positionsOf(groupId, [orders, telemetry])),
       ...(await kafka.positionsOf(groupId, [stock])),
     ];
     const done = sum(positions, ({ committed }) => committed);

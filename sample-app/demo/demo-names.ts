@@ -4,7 +4,10 @@ export interface DemoNames {
   readonly groupId: string;
   readonly orders: string;
   readonly stock: string;
+  readonly telemetry: string;
+  /** Of orders and stock. */
   readonly deadLetters: readonly string[];
+  readonly telemetryDeadLetters: string;
   /** All of the topics. */
   readonly topics: string[];
 }
@@ -13,7 +16,12 @@ export function demoNames(run: string): DemoNames {
   const prefix = `demo-${run}.`;
   const orders = `${prefix}orders`;
   const stock = `${prefix}stock`;
+  const telemetry = `${prefix}telemetry`;
+  const telemetryDeadLetters = `${telemetry}.dlq`;
   const deadLetters = [`${orders}.dlq`, `${stock}.dlq`];
-  const topics = [orders, stock, ...deadLetters];
-  return { prefix, groupId: `${prefix}shop`, orders, stock, deadLetters, topics };
+  const topics = [orders, stock, telemetry, ...deadLetters, telemetryDeadLetters];
+  return {
+    ...{ prefix, groupId: `${prefix}shop`, topics },
+    ...{ orders, stock, deadLetters, telemetry, telemetryDeadLetters },
+  };
 }

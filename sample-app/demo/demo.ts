@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: a shop on Kafka, a thousand orders, and everything that goes wrong in a year in a few
- * seconds. Exit code 0: every count agrees; 1: one is off; 2: it could not run.
+ * `npm run demo`: a shop on Kafka, a thousand orders, twenty thousand readings of sensors, and everything
+ * that goes wrong in a year in a few seconds. Exit code 0: every count agrees; 1: one is off; 2: it could not run.
  *
  * `--break-dedup` turns the dedup of one handler off, to show that the recount would notice.
  */
@@ -8,12 +8,14 @@ import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { EventPublisher } from 'nestjs-kafka-events';
 
 import { OrdersService } from '../orders/orders.service.js';
 import { BareKafka } from './bare-kafka.js';
 import { findBroker } from './broker.js';
 import { caughtUp } from './caught-up.js';
 import { placeOrders } from './customers.js';
+import { disturb, sendReadings } from './devices.js';
 import { DemoModule } from './demo.module.js';
 import { demoNames, type DemoNames } from './demo-names.js';
 import { Progress } from './progress.js';
@@ -91,6 +93,8 @@ async function tellStory(
     await makeTrouble(kafka, names.orders, orderIds);
     console.log('  trouble     duplicates, poison and records without an id are in the topic');
   }
+  await sendReadings(shop.get(EventPublisher, { strict: false }), new Progress('readings'));
+  await disturb(kafka, names.telemetry);
   if (!(await caughtUp(kafka, names, new Progress('handled'), CATCH_UP_MS))) {
     console.log(`  handled     not all after ${CATCH_UP_MS / 1_000} s: counting what is there`);
   }

@@ -9,6 +9,7 @@ import type { DemoNames } from './demo-names.js';
 import { seeOrders, type OrdersSeen } from './orders-seen.js';
 import { inAll } from './script.js';
 import type { Row } from './summary.js';
+import { telemetryRows } from './telemetry-recount.js';
 
 /**
  * Reads the topics from beginning to end and holds three things against each other: the script, what
@@ -26,6 +27,7 @@ export async function recount(
     ...topicRows(seen, of(names.orders)),
     ...effectRows(seen, shop, of(names.stock)),
     ...deadLetterRows(seen, TEST_TOKENS.down, of(...names.deadLetters)),
+    ...telemetryRows(shop, of(names.telemetry), of(names.telemetryDeadLetters)),
     await positionsRow(kafka, names),
   ];
 }
@@ -75,8 +77,11 @@ function effectRows(
   ];
 }
 
-async function positionsRow(kafka: BareKafka, { groupId, orders, stock }: DemoNames): Promise<Row> {
-  const positions = await kafka.positionsOf(groupId, [orders, stock]);
+async function positionsRow(
+  kafka: BareKafka,
+  { groupId, orders, stock, telemetry }: DemoNames,
+): Promise<Row> {
+  const positions = await kafka.positionsOf(groupId, [orders, stock, telemetry]);
   const atEnd = positions.filter(({ committed, end }) => committed === end);
   return row('offsets: partitions committed to the end', positions.length, atEnd.length);
 }

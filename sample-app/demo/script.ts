@@ -19,6 +19,19 @@ export const HALF = {
   withoutId: 10,
 } as const;
 
+/** What the sensors send beside all that. */
+export const TELEMETRY = {
+  devices: 200,
+  readingsEach: 100,
+  /** Devices, among those, whose shard of the store refuses them twice. */
+  busyDevices: 5,
+  /** Readings, among those, of a temperature that there is not. */
+  impossible: 20,
+  /** Sent again byte for byte. */
+  duplicates: 100,
+  brokenJson: 10,
+} as const;
+
 /** How often `what` happens in the whole story. */
 export function inAll(what: keyof typeof HALF): number {
   return HALVES * HALF[what];

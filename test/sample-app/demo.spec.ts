@@ -19,7 +19,7 @@ describeEachKafka('npm run demo', (brokers) => {
       await demo.waitForLine(/^All \d+ counts agree/, PATIENCE_MS);
 
       expect(demo.lines.filter((line) => line.endsWith(' OFF'))).toEqual([]);
-      expect(demo.lines.filter((line) => line.endsWith(' ok')).length).toBeGreaterThan(15);
+      expect(demo.lines.filter((line) => line.endsWith(' ok')).length).toBeGreaterThan(25);
       expect(demo.errors).toEqual([]);
       expect(await demo.waitForExit()).toBe(0);
     },
