@@ -43,6 +43,8 @@ const RIVALS = {
   ours: 'ours, as it comes (class-validator)',
   oursUnchecked: 'ours, no validation',
   oursOnRedis: 'ours, no validation, Redis store',
+  batches: 'ours, batches, no validation',
+  batchesOnRedis: 'ours, batches, no validation, Redis store',
 } as const satisfies Partial<Record<Contender, string>>;
 type Rival = keyof typeof RIVALS;
 

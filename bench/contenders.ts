@@ -18,6 +18,8 @@ import kafkajs from 'kafkajs';
 import {
   defineEvent,
   DomainEvent,
+  EventBatch,
+  EventBatchHandler,
   EventHandler,
   IdempotencyInterceptor,
   KafkaEventsModule,
@@ -187,6 +189,36 @@ async function oursOnRedis(task: Task, watch: StopWatch): Promise<void> {
   await consume(task, watch, uncheckedOrder(task.topic), store);
 }
 
+/** A handler of batches, with a contract that checks nothing. */
+async function batches(task: Task, watch: StopWatch): Promise<void> {
+  await consumeBatches(task, watch, 'memory');
+}
+
+/** The same with claims in Redis. */
+async function batchesOnRedis(task: Task, watch: StopWatch): Promise<void> {
+  const client = new Redis({ ...task.redis, lazyConnect: true });
+  await consumeBatches(task, watch, new RedisIdempotencyStore({ client }));
+}
+
+async function consumeBatches(
+  task: Task,
+  watch: StopWatch,
+  store: IdempotencyStore | 'memory',
+): Promise<void> {
+  @Injectable()
+  class Orders {
+    @EventBatchHandler([uncheckedOrder(task.topic)])
+    async take(batch: EventBatch): Promise<void> {
+      watch.begin();
+      if (task.workMs > 0) await delay(task.workMs);
+      for (const order of batch.payloads) watch.count(order as Order);
+    }
+  }
+  @Module({ imports: [eventsModule(task, store)], providers: [Orders] })
+  class App {}
+  await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
+}
+
 async function consume(
   task: Task,
   watch: StopWatch,
@@ -250,6 +282,8 @@ const CONTENDERS = {
   ours,
   oursUnchecked,
   oursOnRedis,
+  batches,
+  batchesOnRedis,
 };
 export type Contender = keyof typeof CONTENDERS;
 

@@ -24,7 +24,7 @@ export const TELEMETRY = {
   devices: 200,
   readingsEach: 100,
   /** Devices, among those, whose shard of the store refuses them twice. */
-  busyDevices: 5,
+  busyDevices: 3,
   /** Readings, among those, of a temperature that there is not. */
   impossible: 20,
   /** Sent again byte for byte. */

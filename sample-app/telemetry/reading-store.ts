@@ -34,7 +34,7 @@ export class ReadingStore {
   private readonly refused = new Map<string, number>();
 
   /** Answers the devices whose shard is busy; their readings are not stored. Rejects when nothing is. */
-  async insert(readings: readonly TelemetryReading[]): Promise<ReadonlySet<string>> {
+  async insert(readings: readonly TelemetryReading[]): Promise<Set<string>> {
     if (this.failures === 0) {
       this.failures++;
       throw new Error('time-series store: ECONNRESET');

@@ -21,7 +21,8 @@ export class TelemetryHandlers {
     // Should this throw, nothing is stored: what was not decided above comes again.
     const busy = await this.store.insert(possible.map(({ payload }) => payload));
     for (const { index, payload } of possible) {
-      if (busy.has(payload.deviceId)) batch.retry(index, new Error('the shard is busy'));
+      // The first of each device: the later ones go with it, so that their order is kept.
+      if (busy.delete(payload.deviceId)) batch.retry(index, new Error('the shard is busy'));
     }
   }
 }
