@@ -22,6 +22,7 @@ const WORKER = 'test/integration/redis/killed-at-random.child.ts';
 const SEED = Number(process.env.SEED ?? 1);
 /** Of the runs in CI; more for figures. */
 const KILLS = Number(process.env.KILLS ?? 50);
+const KILLS_OF_BATCHES = Number(process.env.KILLS ?? 20);
 const KILLS_WITHOUT_REDIS = Number(process.env.KILLS ?? 10);
 
 const WORKERS = 4;
@@ -54,6 +55,22 @@ describeRealKafka('four processes that are killed at random under load', (broker
       },
       PATIENCE_MS,
     );
+
+    it(
+      'the same in the middle of batches',
+      async () => {
+        const redis = await startRedis();
+        const outcome = await killAtRandom(redis.address, KILLS_OF_BATCHES, true);
+        report('Redis, batches', outcome);
+        expect(outcome).toMatchObject({
+          kills: KILLS_OF_BATCHES,
+          lost: 0,
+          repeatedAfterComplete: 0,
+        });
+        expect(outcome.deadLetters).toBe(0);
+      },
+      PATIENCE_MS,
+    );
   });
 
   describe('with claims in their memory', () => {
@@ -68,11 +85,15 @@ describeRealKafka('four processes that are killed at random under load', (broker
     );
   });
 
-  async function killAtRandom(redis: Worker['redis'], kills: number): Promise<Outcome> {
+  async function killAtRandom(
+    redis: Worker['redis'],
+    kills: number,
+    batches = false,
+  ): Promise<Outcome> {
     const topic = await createEventTopic(brokers, PARTITIONS);
     const ledger = await EffectLedger.create();
     const worker = {
-      ...{ brokers, topic, groupId: uniqueName('group'), redis },
+      ...{ brokers, topic, groupId: uniqueName('group'), redis, batches },
       ...{ ledger: ledger.file, sessionTimeoutMs: SESSION_TIMEOUT_MS },
     };
     const start = () => TestProcess.start(WORKER, { args: [JSON.stringify(worker)] });
