@@ -11,6 +11,13 @@ it('spaces places out evenly, after as many as the burst allows', () => {
   expect(Array.from({ length: 6 }, () => rate.reserve())).toEqual([0, 0, 0, 100, 200, 300]);
 });
 
+it('starts several at once, and has the next one wait for them all', () => {
+  const clock = new ManualClock();
+  const rate = new RateLimit({ perSecond: 10, burst: 1 }, clock);
+
+  expect([rate.reserve(5), rate.reserve(2), rate.reserve()]).toEqual([0, 500, 700]);
+});
+
 it('allows the burst again after a pause, and never more', () => {
   const clock = new ManualClock();
   const rate = new RateLimit({ perSecond: 10, burst: 2 }, clock);

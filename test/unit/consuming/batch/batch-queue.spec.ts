@@ -69,6 +69,12 @@ describe('the next batch', () => {
     for (const entry of entries.slice(1, 2)) entry.share = 1;
     expect(placesOf(queue.choose(9, 10).entries)).toEqual([0]);
     expect(queue.choose(9, 10).room).toBe(0);
+    for (const entry of entries.slice(0, 1)) entry.share = 2;
+    expect(placesOf(queue.choose(9, 10).entries)).toEqual([0]);
+    for (const entry of entries.slice(1)) entry.share = 9;
+    expect(placesOf(queue.choose(9, 10).entries)).toEqual([0, 1]);
+    for (const entry of entries.slice(2)) entry.share = 3;
+    for (const entry of entries.slice(1, 2)) entry.share = 1;
     expect(sizeTogether(entries)).toBe(1);
     expect(sizeTogether(entries.slice(2))).toBe(3);
   });

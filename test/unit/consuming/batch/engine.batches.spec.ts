@@ -242,6 +242,23 @@ describe('a record of a batch', () => {
     expect(batches).toHaveLength(2);
   });
 
+  it('gives its claim back while it waits, with its attempts', async () => {
+    const store = new MemoryIdempotencyStore();
+    const { pass } = await shop(
+      ['e0'],
+      (batch) => {
+        batch.retry(0, new Error('busy'), 20_000);
+      },
+      {},
+      { store },
+    );
+    await pass(1_000);
+
+    const key = 'group\0h\0order.created.v1\0orders\0\0\0e0';
+    const other = { key, token: 'other', leaseMs: 1, level: 0, retentionMs: 60_000 };
+    expect(store.claim([other])).toEqual([{ status: 'claimed', attempts: 1 }]);
+  });
+
   it('is dead-lettered on request, or when its attempts are spent, and nothing else is', async () => {
     const { pass, deadIds, deadReasons, partition } = await shop(numbered(4), (batch) => {
       for (const { payload, index } of batch) {
@@ -398,18 +415,21 @@ describe('a batch that throws', () => {
 
   it('gives nobody up for what others did, also after a restart', async () => {
     const store = new MemoryIdempotencyStore();
-    const body: Body = (batch) => {
-      if (idsIn(batch).includes('e3')) throw new Error('poison');
-    };
-    const before = await shop(numbered(8), body, {}, { store });
     // Four attempts of five are spent, and nobody remembers in which company.
-    await before.pass(3_500);
-    await before.engine.consumer.stop(0, 0);
-    const after = await shop(numbered(8), body, {}, { store });
-    await after.pass(10_000);
+    for (const id of numbered(4)) {
+      const key = `group\0h\0order.created.v1\0orders\0\0\0${id}`;
+      store.claim([{ key, token: id, leaseMs: 60_000, level: 0, retentionMs: 60_000 }]);
+      store.release([{ key, token: id, attempts: 4, retentionMs: 60_000 }]);
+    }
+    const body: Body = (batch) => {
+      if (idsIn(batch).includes('e2')) throw new Error('poison');
+    };
+    const { pass, batches, deadIds, partition } = await shop(numbered(4), body, {}, { store });
+    await pass(1_000);
 
-    expect([...before.deadIds(), ...after.deadIds()]).toEqual(['e3']);
-    expect(after.partition.committed).toBe(8n);
+    expect(batches).toEqual([['e0'], ['e1'], ['e2'], ['e3']]);
+    expect(deadIds()).toEqual(['e2']);
+    expect(partition.committed).toBe(4n);
   });
 
   it('gives all of it up at once where the error says so, or there is but one attempt', async () => {
