@@ -100,13 +100,14 @@ export { MemoryIdempotencyStore } from './idempotency/memory-idempotency-store.j
 export type { MemoryIdempotencyStoreOptions } from './idempotency/memory-idempotency-store.js';
 
 // Watching.
-export { ConsumerControl, type HeldTarget } from './consuming/consumer-control.js';
+export { ConsumerControl, type HeldTarget, type KeyTarget } from './consuming/consumer-control.js';
 export { PartitionScaler, type AdviceOptions } from './scaling/partition-scaler.js';
 export type { Bottleneck, PartitionAdvice } from './scaling/partition-advice.js';
 export type { PartitionEffect } from './scaling/partition-effect.js';
 export { KafkaEventsHealth } from './observability/health.js';
 export type {
   GroupHealth,
+  HeldKeyHealth,
   HandlerHealth,
   HealthReport,
   OutageHealth,

@@ -24,6 +24,7 @@ import { HandleStep } from './handle-step.js';
 import { HandlerCourses } from './handler-courses.js';
 import { HandlerRuntime } from './handler-runtime.js';
 import { HandlerSlots } from './handler-slots.js';
+import { KeyHolds } from './key-holds.js';
 import { ParkStep } from './park-step.js';
 import { MarkKeeper } from './mark-keeper.js';
 import type { Quarantine } from './quarantine.js';
@@ -136,7 +137,11 @@ function buildWays(
   { groupId, sessionTimeoutMs: leaseMs, maxConcurrency }: GroupSettings,
   { claims, running, marks, topics }: GroupParts,
   { settings, signals, sink, sendAside, random, quarantine }: GroupSurroundings,
-): { readonly pipeline: RecordPipeline; readonly toBatches: BatchLoops } {
+): {
+  readonly pipeline: RecordPipeline;
+  readonly toBatches: BatchLoops;
+  readonly keyHolds: KeyHolds;
+} {
   const { clock, missingId, deadLetter, retryTopic, idempotency } = settings;
   const { onStoreError } = idempotency;
   const groupSlots = Number.isFinite(maxConcurrency) ? new Semaphore(maxConcurrency) : null;
@@ -167,14 +172,16 @@ function buildWays(
     new ParkStep(parking, sendAside, signals, clock),
     deadLetters,
   );
-  const steps = { claim, guard, handle, failure, giveUp, deadLetter: deadLetters };
+  const keyHolds = new KeyHolds(claim, signals, clock);
+  const steps = { claim, guard, handle, failure, giveUp, keyHolds, deadLetter: deadLetters };
   const courses = new HandlerCourses(groupId);
   const toBatches = new BatchLoops(courses, {
     ...{ claim, guard, slots, quarantine, running, failure, giveUp, sink, signals, clock, random },
     fates: new BatchFates(failure, random),
   });
   const options = { groupId, missingId };
-  return { pipeline: new RecordPipeline(options, courses, steps, signals, clock), toBatches };
+  const pipeline = new RecordPipeline(options, courses, steps, signals, clock);
+  return { pipeline, toBatches, keyHolds };
 }
 
 /**

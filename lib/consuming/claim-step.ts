@@ -106,6 +106,26 @@ export class ClaimStep {
     }
   }
 
+  /**
+   * Whether a record that is marked dead is done by now: its dead letter was replayed. A mark that is
+   * over is set again. Never rejects.
+   */
+  async isDoneAfterAll(course: HandlerCourse): Promise<boolean> {
+    const { idempotency } = course.runtime.handler.settings;
+    if (idempotency === null || !course.claims) return false;
+    const { key, level } = course;
+    const { windowMs } = idempotency;
+    try {
+      const answer = await this.claims.claim(key, level, this.claims.newToken(), windowMs);
+      if (answer.status === 'claimed') await this.claims.complete(answer, 'dead', level, windowMs);
+      return answer.status === 'done';
+    } catch (thrown) {
+      const { groupId } = this.options;
+      this.signals.emit('storeFailed', { groupId, operation: 'claim', error: toError(thrown) });
+      return false;
+    }
+  }
+
   #mark(course: HandlerCourse, mark: PendingMark): MaybePromise<Completed> {
     const { claim, state, level, retentionMs } = mark;
     const marked = this.claims.complete(claim, state, level, retentionMs);
@@ -128,6 +148,7 @@ export class ClaimStep {
         this.signals.emit('leaseWait', { ...course.ref, leaseMs: answer.leaseMs });
         return { until: this.#untilFree(course, answer.leaseMs) };
       default:
+        course.foundDead = answer.status === 'dead';
         this.signals.emit('duplicate', { ...course.ref, state: answer.status });
         course.delivery.record.place.marked(course.key);
         this.marks.found();

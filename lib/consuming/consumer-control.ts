@@ -16,6 +16,15 @@ export interface ControlledGroup {
   readonly handlers: readonly ControlledHandler[];
   /** Called whenever the answers may have changed. */
   holdTopics(isHeld: (topic: string) => boolean): void;
+  /** Answers how many records held that key of a physical topic. */
+  releaseKey(topic: string, key: Buffer): number;
+}
+
+/** A key that waits for a dead-lettered record; the topic's physical name. */
+export interface KeyTarget {
+  readonly topic: string;
+  /** Of the records: text, or bytes where it is none. */
+  readonly key: string | Uint8Array;
 }
 
 export interface ControlledHandler {
@@ -86,6 +95,21 @@ export class ConsumerControl {
     this.#concurrency.set(handlerId, concurrency);
     this.#applyToAll();
     this.signals.emit('concurrencyChanged', { handlerId, concurrency });
+  }
+
+  /**
+   * Lets a key go on that waits for a dead-lettered record (`onDeadLetter: 'hold-key'`): that record is
+   * passed over, its dead letter stays. Ask the process that holds it; its health names it.
+   *
+   * @throws InvalidTargetError when no record holds that key in this process.
+   */
+  releaseKey({ topic, key }: KeyTarget): void {
+    const bytes = Buffer.from(key);
+    const released = [...this.#groups].map((group) => group.releaseKey(topic, bytes));
+    if (released.some((records) => records > 0)) return;
+    throw new InvalidTargetError(
+      `no dead-lettered record of "${topic}" holds that key in this process; health names those that do`,
+    );
   }
 
   /** @internal A group exists from now on; answers how to say that it does not any more. */

@@ -12,7 +12,7 @@ export function groupHealth(
   now: number,
 ): GroupHealth {
   const { groupId, state, error, partitions, handlers, failedCommits } = consumer;
-  const { outages, unavailableTopics } = consumer;
+  const { outages, unavailableTopics, heldKeys } = consumer;
   return {
     groupId,
     state,
@@ -32,6 +32,10 @@ export function groupHealth(
     unavailableTopics: [...unavailableTopics].map(([topic, { message }]) => ({
       topic,
       error: redact(message),
+    })),
+    heldKeys: heldKeys.map(({ handlerId, topic, partition, offset, key, since }) => ({
+      ...{ handlerId, topic, partition, offset: offset.toString(), key: key.toString() },
+      heldMs: now - since,
     })),
     paused: paused.map(({ target, heldMs }) => ({ what: nameOfTarget(target), heldMs })),
     partitions: partitions.map((owned) => partitionHealth(owned, redact)),

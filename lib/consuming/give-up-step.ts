@@ -3,6 +3,9 @@ import type { DeadLetterStep } from './dead-letter-step.js';
 import type { HandlerCourse, Verdict } from './handler-course.js';
 import type { ParkStep } from './park-step.js';
 
+/** By which the mark of a record that holds its key outlives others: somebody must look at it first. */
+const HELD_MS = 7 * 24 * 60 * 60_000;
+
 /** Puts a record that a handler gave up where its verdict says, and marks the claim accordingly. */
 export class GiveUpStep {
   constructor(
@@ -38,7 +41,8 @@ export class GiveUpStep {
     const placed = { record: envelope.record, partition: envelope };
     const givenUp = { handlerId: ref.handlerId, reason, error, attempts, firstFailedAt };
     if (!(await this.deadLetter.write(placed, givenUp))) return null;
-    await this.claim.complete(course, 'dead');
+    const held = course.runtime.handler.settings.onDeadLetter === 'hold-key';
+    await this.claim.complete(course, 'dead', held ? HELD_MS : 0);
     return 'dead-lettered';
   }
 }

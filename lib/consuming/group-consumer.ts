@@ -21,6 +21,7 @@ import type { TopicRoutes } from './event-router.js';
 import { FlowControl } from './flow-control.js';
 import type { Ordering } from './handler-options.js';
 import type { HandlerRuntime } from './handler-runtime.js';
+import type { HeldKey, KeyHolds } from './key-holds.js';
 import type { MarkKeeper } from './mark-keeper.js';
 import { OffsetCommitter } from './offset-committer.js';
 import { openParked } from './open-parked.js';
@@ -55,6 +56,7 @@ export interface GroupConsumerParts {
   /** By physical topic. */
   readonly topics: ReadonlyMap<string, ConsumedTopic>;
   readonly pipeline: RecordPipeline;
+  readonly keyHolds: KeyHolds;
   /** Queues a record until its handlers have tickets; `pump` looks again. */
   readonly dispatch: (delivery: Delivery) => void;
   /** Has a record wait for its batch. */
@@ -158,6 +160,10 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   get topics(): readonly string[] {
     return [...this.parts.topics.keys()];
   }
+  /** Keys that wait for a dead-lettered record. */
+  get heldKeys(): readonly HeldKey[] {
+    return this.parts.keyHolds.held;
+  }
   get handlers(): readonly HandlerRuntime[] {
     return this.parts.handlers;
   }
@@ -177,6 +183,10 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     this.#isHeld = (topic) => isHeld(topic) || isHeld(this.#parkedFrom(topic) ?? topic);
     for (const owned of this.#owned.values()) this.#flow.hold(owned, this.#isHeld(owned.topic));
     this.parts.pump();
+  }
+
+  releaseKey(topic: string, key: Buffer): number {
+    return this.parts.keyHolds.release(topic, key);
   }
 
   /** Joins the group; resolves at the first assignment. */

@@ -56,6 +56,8 @@ export class HandlerCourse {
   hasPlace = false;
   /** Whether it tries, for all that are held, if an outage is over. */
   probing = false;
+  /** Whether its claim was dead when it was asked for: given up before, under this position or another. */
+  foundDead = false;
   /** Set once the record is given up: what is left is to have it acknowledged elsewhere. */
   verdict: Verdict | null = null;
   /** Failed tries in a row to reach the store or the DLQ, for the backoff. */

@@ -52,6 +52,13 @@ export interface EventHandlerOptions {
    * for none.
    */
   readonly retryTopic?: RetryTopicOptions | false;
+  /**
+   * What becomes of a key when one of its records is dead-lettered: its later records go on (default), or
+   * wait, with `'hold-key'`, until the dead letter was replayed with success or an operator lets the key
+   * go (`ConsumerControl.releaseKey`). Records without a key wait for nobody. It needs `ordering` and
+   * `idempotency`, and no retry topic.
+   */
+  readonly onDeadLetter?: 'continue' | 'hold-key';
   /** `false`: failures are never taken for an outage. Default: the module's `outage`. */
   readonly outage?: OutageOptions | false;
   /** `false` runs the handler for every delivery: for handlers that are idempotent by themselves. */
@@ -73,7 +80,7 @@ export interface BatchOptions {
  * order of each key. `rate` counts records, `timeoutMs` is for a whole batch.
  */
 export interface EventBatchHandlerOptions
-  extends Omit<EventHandlerOptions, 'ordering' | 'concurrency'>, BatchOptions {
+  extends Omit<EventHandlerOptions, 'ordering' | 'concurrency' | 'onDeadLetter'>, BatchOptions {
   /** Batches of this handler running at once in this process, one for each partition at the most. Default 16. */
   readonly concurrency?: number;
 }
@@ -101,6 +108,7 @@ export interface HandlerSettings {
   readonly retry: RetryPolicy;
   /** Null: attempts are made in the lane alone, but for errors whose schedule says otherwise. */
   readonly retryTopic: RetryTopicOptions | null;
+  readonly onDeadLetter: 'continue' | 'hold-key';
   /** Null: every failure is the record's own. */
   readonly outage: OutagePolicy | null;
   /** Null: no dedup. */

@@ -20,6 +20,7 @@ import type { HandleStep } from './handle-step.js';
 import type { CallResult } from './handler-call.js';
 import type { HandlerCourse } from './handler-course.js';
 import type { HandlerCourses } from './handler-courses.js';
+import type { KeyHolds } from './key-holds.js';
 import type { RecordEnding, RecordOutcome } from './record-ending.js';
 import { signalHandled } from './signal-handled.js';
 
@@ -42,6 +43,7 @@ export interface PipelineSteps {
   readonly handle: HandleStep;
   readonly failure: FailureStep;
   readonly giveUp: GiveUpStep;
+  readonly keyHolds: KeyHolds;
   readonly deadLetter: DeadLetterStep;
 }
 
@@ -171,8 +173,19 @@ export class RecordPipeline {
     endProbe(course);
     this.steps.guard.leave(course);
     if (pass.kind !== 'held') course.returnTicket();
-    if (pass.kind === 'end') course.ending.ended(course.delivery.record, pass.outcome);
+    if (pass.kind === 'end') this.#end(course, pass.outcome);
     else void this.#goAgain(course, pass.wait);
+  }
+
+  #end(course: HandlerCourse, outcome: RecordOutcome): void {
+    const { ending, delivery } = course;
+    if (outcome === 'handled' || !this.steps.keyHolds.wants(course, outcome)) {
+      ending.ended(delivery.record, outcome);
+      return;
+    }
+    void this.steps.keyHolds.hold(course).then((held) => {
+      ending.ended(delivery.record, held);
+    });
   }
 
   async #goAgain(course: HandlerCourse, wait: Promise<void> | null): Promise<void> {

@@ -36,6 +36,8 @@ export interface GroupHealth {
   readonly outages: readonly OutageHealth[];
   /** Topics that do not exist or are not ours to see; they are taken up when that has changed. */
   readonly unavailableTopics: readonly UnavailableTopic[];
+  /** Keys whose records wait for a dead-lettered one: `onDeadLetter: 'hold-key'`. */
+  readonly heldKeys: readonly HeldKeyHealth[];
   /** What an operator has paused, by `ConsumerControl`. */
   readonly paused: readonly PausedHealth[];
   readonly partitions: readonly PartitionHealth[];
@@ -55,6 +57,14 @@ export interface UnavailableTopic {
   readonly topic: string;
   /** Redacted. */
   readonly error: string;
+}
+
+export interface HeldKeyHealth extends TopicPartition {
+  readonly handlerId: string;
+  /** Of the dead-lettered record. */
+  readonly offset: string;
+  readonly key: string;
+  readonly heldMs: number;
 }
 
 export interface PausedHealth {
@@ -134,6 +144,7 @@ export class KafkaEventsHealth {
       ...groups.flatMap(topicProblems),
       ...groups.flatMap(fetchProblems),
       ...groups.flatMap(outageProblems),
+      ...groups.flatMap(heldKeyProblems),
       ...groups.flatMap(pausedProblems),
       ...suspectProblems(this.sources.suspect()),
       ...stalled.map(stallProblem),
@@ -176,6 +187,14 @@ function outageProblems({ groupId, outages }: GroupHealth): string[] {
     ({ handlerId, error, heldMs }) =>
       `group "${groupId}" holds ${handlerId} for ${seconds(heldMs)}, ` +
       `most of its records fail: ${error}`,
+  );
+}
+
+function heldKeyProblems({ groupId, heldKeys }: GroupHealth): string[] {
+  return heldKeys.map(
+    ({ handlerId, topic, partition, offset, heldMs }) =>
+      `group "${groupId}": a key waits for ${topic}[${String(partition)}]@${offset}, dead-lettered by ` +
+      `${handlerId}, for ${seconds(heldMs)}; replay the dead letter, or release the key`,
   );
 }
 

@@ -97,6 +97,14 @@ export interface Signals {
     readonly deadLetterTopic: string;
     readonly error: Error;
   };
+  /** Later records of a key wait for a dead-lettered one; `key` as text. */
+  keyHeld: HandlerRef & { readonly key: string };
+  /** They go on: its dead letter was replayed with success, or an operator let the key go. */
+  keyReleased: HandlerRef & {
+    readonly key: string;
+    readonly by: 'operator' | 'replay';
+    readonly heldMs: number;
+  };
   /** A dead letter could not be written; it is tried again and the offset waits. */
   deadLetterFailed: RecordRef & { readonly deadLetterTopic: string; readonly error: Error };
   /** A dead letter is too large even without stack and message; the record is held. */

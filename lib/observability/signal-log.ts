@@ -91,6 +91,18 @@ export function signalLog(
       const by = handlerId === null ? '' : ` by ${handlerId}`;
       log.warn(`${place(ref)}: dead-lettered to "${deadLetterTopic}"${by}, ${reason}${why(error)}`);
     },
+    onKeyHeld: ({ key, ...ref }) => {
+      log.error(
+        `${handler(ref)}: dead-lettered, and key ${JSON.stringify(key)} waits for it; replay the dead ` +
+          'letter, or let the key go with ConsumerControl.releaseKey',
+      );
+    },
+    onKeyReleased: ({ key, by, heldMs, ...ref }) => {
+      const how = by === 'operator' ? 'released by an operator' : 'its dead letter was replayed';
+      log.warn(
+        `${handler(ref)}: key ${JSON.stringify(key)} goes on after ${String(heldMs)} ms, ${how}`,
+      );
+    },
     onDeadLetterFailed: ({ deadLetterTopic, error, ...ref }) => {
       if (seldom(`dlq ${deadLetterTopic}`)) {
         log.error(`${place(ref)}: "${deadLetterTopic}" did not take it, offset held${why(error)}`);

@@ -45,7 +45,10 @@ interface Defaults
   readonly producer: ProducerSettings;
   readonly deadLetter: DeadLetterSettings;
   readonly idempotency: Omit<KafkaEventsSettings['idempotency'], 'store'>;
-  readonly handler: Pick<HandlerSettings, 'concurrency' | 'ordering' | 'timeoutMs'>;
+  readonly handler: Pick<
+    HandlerSettings,
+    'concurrency' | 'ordering' | 'timeoutMs' | 'onDeadLetter'
+  >;
   readonly adaptive: Omit<AdaptivePolicy, 'max'>;
   readonly batch: BatchPolicy;
 }
@@ -109,6 +112,11 @@ export const DEFAULTS = {
     onUndeliverable: 'hold',
   },
   adaptive: { min: 1, tolerance: 1.5 },
-  handler: { concurrency: 16, ordering: 'key', timeoutMs: 5 * MINUTE },
+  handler: {
+    concurrency: 16,
+    ordering: 'key',
+    timeoutMs: 5 * MINUTE,
+    onDeadLetter: 'continue',
+  },
   batch: { maxSize: 500, maxWaitMs: 200 },
 } satisfies Defaults;

@@ -23,6 +23,7 @@ export function readHandler(section: OptionSection<EventHandlerOverrides>): Even
     rate: readRate(section),
     retry: section.section('retry', readRetry),
     retryTopic: readRetryTopic(section),
+    onDeadLetter: section.oneOf('onDeadLetter', ['continue', 'hold-key']),
     outage: readOutage(section),
     idempotency: readIdempotency(section),
     tombstones: section.boolean('tombstones'),

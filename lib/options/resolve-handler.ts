@@ -5,6 +5,7 @@ import type {
   HandlerKind,
   HandlerSettings,
 } from '../consuming/handler-options.js';
+import { hasRetryTopic } from '../consuming/retry-topics.js';
 import { InvalidHandlerError } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import { DEFAULTS } from './defaults.js';
@@ -58,7 +59,7 @@ export function resolveHandler(
     maxWaitMs = batch.maxWaitMs,
     ...given
   } = { ...own, ...override };
-  return {
+  const resolved: HandlerSettings = {
     id,
     claimedAs: aliases[0] ?? id,
     aliases,
@@ -74,6 +75,24 @@ export function resolveHandler(
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
     batch: kind === 'batch' ? { maxSize, maxWaitMs } : null,
   };
+  const contradictions = keyHoldProblems(resolved);
+  if (contradictions.length > 0) throw new InvalidHandlerError(contradictions);
+  return resolved;
+}
+
+/** Why a handler cannot hold the key of a dead-lettered record. */
+function keyHoldProblems(settings: HandlerSettings): string[] {
+  if (settings.onDeadLetter === 'continue') return [];
+  const needs: [wrong: boolean, problem: string][] = [
+    [settings.batch !== null, 'is not for batch handlers, whose records are in one call'],
+    [hasRetryTopic(settings), 'keeps order, which a retry topic gives up; set retryTopic: false'],
+    [settings.ordering === 'none', "keeps order, and ordering is 'none'"],
+    [
+      settings.idempotency === null,
+      'knows by its claim what is dead; do not switch idempotency off',
+    ],
+  ];
+  return needs.flatMap(([wrong, problem]) => (wrong ? [`onDeadLetter 'hold-key' ${problem}`] : []));
 }
 
 function checkKind(

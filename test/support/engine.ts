@@ -54,6 +54,7 @@ export function handlerOf(
       rate: null,
       retry: DEFAULT_RETRY,
       retryTopic: null,
+      onDeadLetter: 'continue',
       outage: null,
       idempotency: { windowMs: 60_000, scope: 'event' },
       tombstones: false,

@@ -69,6 +69,7 @@ function plainSettings(
     rate: null,
     retry: { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 },
     retryTopic: null,
+    onDeadLetter: 'continue',
     outage: null,
     idempotency: null,
     tombstones: false,

@@ -477,7 +477,7 @@ const BAD: readonly {
       "handlers['Shop.reserve'].retry.attempt: is not an option; did you mean handlers['Shop.reserve'].retry.attempts?",
       "handlers['Shop.reserve'].idempotency: must be an object or false, got a boolean",
       "handlers['Shop.reserve'].id: is not an option; there are groupId, concurrency, ordering, timeoutMs, " +
-        'rate, retry, retryTopic, outage, idempotency, tombstones, maxSize, maxWaitMs',
+        'rate, retry, retryTopic, onDeadLetter, outage, idempotency, tombstones, maxSize, maxWaitMs',
       "handlers['Shop.bill'].groupId: must be a text that is not empty, got an empty text",
       "handlers['Shop.bill'].idempotency.windowMs: must be an integer from 1 to 31536000000, got -1",
       "handlers['Shop.bill'].idempotency.scope: must be one of 'event', 'partition', got another text",

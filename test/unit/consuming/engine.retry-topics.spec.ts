@@ -17,6 +17,7 @@ import {
 import { partitionName, type OutRecord, type WireHeaders } from '../../../lib/kafka/records.js';
 import {
   anyEvent,
+  batchHandlerOf,
   handlerOf,
   startEngine,
   type EngineOptions,
@@ -348,6 +349,48 @@ describe('a handler with a retry topic', () => {
     expect(calls).toEqual(['bad#6']);
     expect((await shop.engine).deadLetters).toHaveLength(1);
     expect(shop.parked.committed).toBe(1n);
+  });
+});
+
+describe('a batch handler with a retry topic', () => {
+  it('parks what it says is to be retried, and gets it back in a batch', async () => {
+    const clock = new ManualClock();
+    const orders = new ModelPartition('orders', 0);
+    const parked = new ModelPartition('orders.group.retry', 0);
+    for (const id of ['good', 'bad-1', 'bad-2']) append(orders, id, { key: 'k' });
+    const batches: string[][] = [];
+    const handler = batchHandlerOf(
+      'h',
+      [Created],
+      (batch) => {
+        batches.push(
+          batch.payloads.map((payload, i) => {
+            const { attempt, topic, offset } = batch.item(i);
+            return `${idOf(payload)}#${String(attempt)} of ${topic}@${offset}`;
+          }),
+        );
+        batch.payloads.forEach((payload, i) => {
+          if (idOf(payload).startsWith('bad') && batches.length === 1) {
+            batch.retry(i, new Error('not today'));
+          }
+        });
+      },
+      { retry: { ...TWICE, attempts: 1 }, retryTopic: { delaysMs: [MINUTE] } },
+    );
+    const engine = await startEngine([orders, parked], [handler], { clock });
+    for (let i = 0; i < 62; i++) {
+      engine.kafka.fetch(orders);
+      engine.kafka.fetch(parked);
+      await settle(5);
+      await clock.advanceAsync(1_000);
+    }
+    await settle();
+    expect(batches.flat()).toEqual([
+      ...['good#1 of orders@0', 'bad-1#1 of orders@1', 'bad-2#1 of orders@2'],
+      ...['bad-1#2 of orders@1', 'bad-2#2 of orders@2'],
+    ]);
+    expect([orders.committed, parked.committed]).toEqual([3n, 2n]);
+    expect(engine.deadLetters).toEqual([]);
   });
 });
 

@@ -52,6 +52,7 @@ describe('resolveHandler', () => {
       timeoutMs: 300_000,
       retry: { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 },
       retryTopic: null,
+      onDeadLetter: 'continue',
       outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30_000 },
       rate: null,
       idempotency: { windowMs: 1_800_000, scope: 'event' },
@@ -233,6 +234,20 @@ describe('resolveHandler', () => {
     expect(() => resolve({}, { retryTopic: { delaysMs: [-1], maxWaitingRecords: 0 } })).toThrow(
       /retryTopic\.delaysMs: must be[^]*retryTopic\.maxWaitingRecords: must be/,
     );
+  });
+
+  it('holds keys only where there is order to keep, and claims to know the dead by', () => {
+    const hold = { onDeadLetter: 'hold-key' } as const;
+    expect(resolve(hold).onDeadLetter).toBe('hold-key');
+    expect(resolve({}, { handlers: { [ID]: hold } }).onDeadLetter).toBe('hold-key');
+    const ofModule = { retryTopic: { delaysMs: [1_000] } };
+    expect(problemsOf(hold, ofModule)).toEqual([expect.stringContaining('set retryTopic: false')]);
+    expect(problemsOf({ ...hold, retryTopic: false }, ofModule)).toEqual([]);
+    expect(problemsOf(hold, {}, ID, 'batch')).toEqual([expect.stringContaining('batch handlers')]);
+    expect(problemsOf({ ...hold, ordering: 'none', idempotency: false })).toEqual([
+      expect.stringContaining("ordering is 'none'"),
+      expect.stringContaining('idempotency'),
+    ]);
   });
 
   it('applies the override of its own id alone', () => {
