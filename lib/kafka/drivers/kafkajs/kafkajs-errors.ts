@@ -64,6 +64,11 @@ export function isBrokerAway(error: unknown): boolean {
   return isFailure(error) && names.includes(error.name);
 }
 
+/** True when a request was sent and no answer came in time. */
+export function isRequestTimeout(error: unknown): boolean {
+  return isFailure(error) && error.name === 'KafkaJSRequestTimeoutError';
+}
+
 /** True when there is no connection to the broker, or it was closed. */
 export function isConnectionLost(error: unknown): boolean {
   const names: unknown[] = ['KafkaJSConnectionError', 'KafkaJSConnectionClosedError'];

@@ -3,7 +3,7 @@ import { withinMs } from '../../../contracts/within.js';
 import { AbsentBrokers, type AbsenceOwner } from './absent-brokers.js';
 import type { FetchAnswer } from './fetch-gate.js';
 import type { FetchRequest } from './partial-fetch.js';
-import { isConnectionLost } from './kafkajs-errors.js';
+import { isConnectionLost, isRequestTimeout } from './kafkajs-errors.js';
 import { observeMetadata } from './observe-metadata.js';
 import type { PartialMetadata } from './partial-metadata.js';
 import { stickyAssigners, type PastAssignment } from './sticky-assigner.js';
@@ -114,7 +114,15 @@ function observeFetches(
 ): void {
   const fetch = broker.fetch.bind(broker);
   broker.fetch = (request) =>
-    observer.fetch(String(nodeId), request, async (sent) => (await fetch(sent)) as FetchAnswer);
+    observer.fetch(String(nodeId), request, async (sent) => {
+      try {
+        return (await fetch(sent)) as FetchAnswer;
+      } catch (error) {
+        // The connection may be dead without anybody having been told: kafkajs would stay with it for ever.
+        if (isRequestTimeout(error)) await broker.disconnect();
+        throw error;
+      }
+    });
 }
 
 /** The part of kafkajs's broker that its types leave out. */
