@@ -1,55 +1,33 @@
-import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { HandlerTimeoutError, toError } from '../kafka-events.errors.js';
-import type { SignalSink } from '../observability/observer.js';
 import type { EventContext } from './event-context.js';
 import type { ClaimStep } from './claim-step.js';
 import type { Claimed } from './claimed.js';
 import type { Delivery } from './delivery.js';
 import type { BoundHandler, CallControl } from './event-handler.js';
 import type { HandlerCourse } from './handler-course.js';
-import type { OwnedPartition } from './owned-partition.js';
 import { readPayload } from './read-payload.js';
-import type { RunningHandler, RunningHandlers } from './running-handlers.js';
+import { SUCCEEDED, TimedCall, type CallEnding, type TimedSurroundings } from './timed-call.js';
 
-/** How one call of a handler ended. */
+/** How one call of a handler with a record ended. */
 export type CallResult =
-  | { readonly kind: 'succeeded' }
-  | { readonly kind: 'failed'; readonly error: Error; readonly context: EventContext }
-  /** Twice the timeout is over and the handler has still not come back; it may do so `later`. */
-  | {
-      readonly kind: 'overdue';
-      readonly error: Error;
-      readonly context: EventContext;
-      readonly later: Promise<void>;
-    };
+  | typeof SUCCEEDED
+  | (Exclude<CallEnding, { kind: 'succeeded' }> & { readonly context: EventContext });
 
 /** A suspect that was claimed in the call: it goes again, with the store knowing. */
 const AS_SUSPECT: Claimed = { until: Promise.resolve() };
-
-const SUCCEEDED: CallResult = { kind: 'succeeded' };
 
 /** Told once how a call ended; does not throw. Null: it never began, the partition had to stop first. */
 export type Called = (course: HandlerCourse, result: CallResult | null) => void;
 
 /** What all calls of a group share. */
-export interface CallSurroundings {
+export interface CallSurroundings extends TimedSurroundings {
   readonly ended: (call: HandlerCall, result: CallResult) => void;
-  readonly running: RunningHandlers;
   readonly claims: Pick<ClaimStep, 'take' | 'drop'>;
-  readonly signals: SignalSink;
-  readonly clock: Clock;
 }
 
-/**
- * One call of a handler, and the wait for it: its signal is aborted after `timeoutMs`, and after
- * twice that it is given up. It is never called again here while its promise is pending.
- */
-export class HandlerCall implements RunningHandler, CallControl {
-  dueAt = Number.POSITIVE_INFINITY;
-  previous: RunningHandler | null = null;
-  next: RunningHandler | null = null;
-  #later: Promise<void> | undefined;
+/** One call of a handler with a record, within its time. */
+export class HandlerCall extends TimedCall<EventContext, CallSurroundings> implements CallControl {
   #claiming: MaybePromise<boolean> | null = null;
   /** It has come back: nobody would end a claim any more. */
   #over = false;
@@ -58,17 +36,15 @@ export class HandlerCall implements RunningHandler, CallControl {
   readonly startedAt: number;
 
   constructor(
-    readonly course: HandlerCourse,
-    readonly context: EventContext,
+    course: HandlerCourse,
+    context: EventContext,
     readonly called: Called,
-    private readonly around: CallSurroundings,
+    around: CallSurroundings,
   ) {
+    super(course, context, around);
     this.startedAt = around.clock.now();
   }
 
-  get partition(): OwnedPartition {
-    return this.course.partition;
-  }
   concerns(offset: bigint): boolean {
     return this.course.delivery.record.record.offset === offset;
   }
@@ -79,28 +55,11 @@ export class HandlerCall implements RunningHandler, CallControl {
     try {
       returned = this.#invoke();
     } catch (error) {
-      this.#end(this.#failed(error));
+      this.end({ kind: 'failed', error: toError(error) });
       return;
     }
-    if (isPromise(returned)) this.#withinTime(returned);
-    else this.#end(SUCCEEDED);
-  }
-
-  /** The clock over running handlers says that the time is up. */
-  onDue(): number | null {
-    const { id, timeoutMs } = this.course.runtime.handler.settings;
-    const { clock, running, signals } = this.around;
-    const error = new HandlerTimeoutError(id, timeoutMs);
-    if (!this.context.timedOut) {
-      signals.emit('handlerTimedOut', { ...this.course.ref, timeoutMs });
-      this.context.abort(error);
-      return clock.now() + timeoutMs;
-    }
-    running.delete(this);
-    const later = this.#later ?? Promise.resolve();
-    this.#overdue = true;
-    this.around.ended(this, { kind: 'overdue', error, context: this.context, later });
-    return null;
+    if (isPromise(returned)) this.waitFor(returned, this.startedAt);
+    else this.end(SUCCEEDED);
   }
 
   #invoke(): MaybePromise<unknown> {
@@ -152,29 +111,13 @@ export class HandlerCall implements RunningHandler, CallControl {
     throw new HandlerTimeoutError(id, timeoutMs);
   }
 
-  #withinTime(returned: Promise<unknown>): void {
-    const { running } = this.around;
-    this.dueAt = this.startedAt + this.course.runtime.handler.settings.timeoutMs;
-    running.add(this);
-    this.#later = returned.then(
-      () => {
-        running.delete(this);
-        this.#end(SUCCEEDED);
-      },
-      (error: unknown) => {
-        running.delete(this);
-        this.#end(this.#failed(error));
-      },
-    );
-  }
-
-  #end(result: CallResult): void {
-    this.#over = true;
-    if (!this.#overdue) this.around.ended(this, result);
-  }
-
-  #failed(error: unknown): CallResult {
-    return { kind: 'failed', error: toError(error), context: this.context };
+  protected end(ending: CallEnding): void {
+    const told = this.#overdue;
+    if (ending.kind === 'overdue') this.#overdue = true;
+    else this.#over = true;
+    if (told) return;
+    const { context } = this;
+    this.around.ended(this, ending.kind === 'succeeded' ? SUCCEEDED : { ...ending, context });
   }
 }
 

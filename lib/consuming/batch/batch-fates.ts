@@ -3,7 +3,7 @@ import { DeadLetterRequestedError } from '../../kafka-events.errors.js';
 import type { EventOutcome } from '../event-outcome.js';
 import type { FailedCourse, FailureStep, Fate } from '../failure-step.js';
 import type { HandlerCourse } from '../handler-course.js';
-import type { BatchResult } from './batch-call.js';
+import type { CallEnding } from '../timed-call.js';
 import type { BatchEntry } from './batch-queue.js';
 import type { BatchDecision, EventBatch } from './event-batch.js';
 
@@ -11,7 +11,7 @@ import type { BatchDecision, EventBatch } from './event-batch.js';
 export interface EndedBatch {
   readonly entries: readonly BatchEntry[];
   readonly batch: EventBatch;
-  readonly result: BatchResult;
+  readonly result: CallEnding;
 }
 
 const SUCCEEDED: Fate = { kind: 'succeeded' };
@@ -98,7 +98,7 @@ export class BatchFates {
 }
 
 /** Whether the call decides. What is to be tried again cannot be while the handler is still at it. */
-function isOpen(said: BatchDecision | null, result: BatchResult): boolean {
+function isOpen(said: BatchDecision | null, result: CallEnding): boolean {
   return said === null || (said.kind === 'retry' && result.kind === 'overdue');
 }
 

@@ -11,7 +11,8 @@ import type { OwnedPartition } from '../owned-partition.js';
 import type { Quarantine } from '../quarantine.js';
 import type { RecordOutcome } from '../record-ending.js';
 import { signalHandled } from '../signal-handled.js';
-import { BatchCall, type BatchResult, type BatchSurroundings } from './batch-call.js';
+import type { CallEnding, TimedSurroundings } from '../timed-call.js';
+import { BatchCall } from './batch-call.js';
 import type { BatchFates } from './batch-fates.js';
 import { giveUpBeside } from './give-up-beside.js';
 import {
@@ -29,7 +30,7 @@ const AS_IT_IS: Fate = { kind: 'abandoned' };
 const GIVEN_UP: Fate = { kind: 'given-up' };
 
 /** What all batches of a group share. */
-export interface BatchSteps extends BatchSurroundings {
+export interface BatchSteps extends TimedSurroundings {
   readonly claim: ClaimStep;
   readonly guard: Pick<CrashGuard, 'leave'>;
   readonly quarantine: Quarantine;
@@ -180,7 +181,7 @@ export class BatchRun {
     entries: readonly BatchEntry[],
     first: BatchEntry,
     batch: EventBatch,
-  ): Promise<BatchResult> {
+  ): Promise<CallEnding> {
     const { signals, clock, slots, quarantine } = this.steps;
     const { runtime } = this.place;
     const startedAt = clock.now();
