@@ -1,13 +1,9 @@
-import { appendFileSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, expect, it } from '@jest/globals';
 import type { OutRecord } from '../../lib/kafka/records.js';
 import { toError } from '../../lib/kafka-events.errors.js';
 import { MemoryIdempotencyStore } from '../../lib/idempotency/memory-idempotency-store.js';
 import { TestProcess } from '../support/child-process.js';
-import { onCleanup } from '../support/cleanup.js';
+import { EffectLedger } from '../support/effect-ledger.js';
 import {
   committedToTheEnd,
   createEventTopic,
@@ -104,9 +100,9 @@ function killedAtEveryPoint(
 
   async function crashAndRecover(point: CrashPoint): Promise<CrashReport> {
     const topic = await createEventTopic(brokers, PARTITIONS);
-    const journal = await Journal.create();
+    const ledger = await EffectLedger.create();
     const store = await serveStore(new MemoryIdempotencyStore(), ({ key, state }) => {
-      if (state !== 'parked') journal.add(`complete ${key.split('\0').at(-1) ?? ''}`);
+      if (state !== 'parked') ledger.add(`complete ${key.split('\0').at(-1) ?? ''}`);
     });
     const groupId = uniqueName('group');
     const retryTopic = `${topic}.${groupId}.retry`;
@@ -118,7 +114,7 @@ function killedAtEveryPoint(
     );
     const setup = {
       ...{ brokers, topic, groupId, storePort: store.port },
-      ...{ journal: journal.file, sessionTimeoutMs: SESSION_TIMEOUT_MS, handledBy, retries },
+      ...{ journal: ledger.file, sessionTimeoutMs: SESSION_TIMEOUT_MS, handledBy, retries },
     };
 
     const victim = start({
@@ -128,14 +124,14 @@ function killedAtEveryPoint(
     await victim.waitForLine('at the point', 40_000);
     await victim.kill();
     await store.idle();
-    const effectsBefore = journal.effects.length;
+    const effectsBefore = ledger.all('effect').length;
 
     const heir = start({ ...setup, crash: null });
     await committedToTheEnd(brokers, groupId, topic);
     if (retries) await committedToTheEnd(brokers, groupId, retryTopic);
     heir.send('stop');
     expect(await heir.waitForExit()).toBe(0);
-    return { effectsBefore, ...journal.judge(await deadLetters(topic)) };
+    return { effectsBefore, ...judge(ledger, await deadLetters(topic)) };
   }
 
   /** Event ids of all dead letters of a topic. */
@@ -169,58 +165,19 @@ function start(setup: CrashSetup): TestProcess {
   return TestProcess.start(SERVICE, { args: [JSON.stringify(setup)] });
 }
 
-/**
- * What happened, in order and beyond any crash: the services append their effects, the store the
- * completions, each before the next step can be taken.
- */
-class Journal {
-  private constructor(readonly file: string) {}
-
-  static async create(): Promise<Journal> {
-    const directory = await mkdtemp(join(tmpdir(), 'journal-'));
-    onCleanup(() => rm(directory, { recursive: true }));
-    const journal = new Journal(join(directory, 'journal'));
-    journal.add('begin');
-    return journal;
-  }
-
-  add(line: string): void {
-    appendFileSync(this.file, `${line}\n`);
-  }
-
-  get effects(): string[] {
-    return this.#lines.flatMap(([what, id]) => (what === 'effect' && id !== undefined ? [id] : []));
-  }
-
-  judge(deadLetters: readonly string[]): Omit<CrashReport, 'effectsBefore'> {
-    const completed = new Set<string>();
-    const effected = new Set<string>();
-    let repeatedAfterComplete = 0;
-    let repeatedBeforeComplete = 0;
-    for (const [what, id = ''] of this.#lines) {
-      if (what === 'complete') completed.add(id);
-      if (what !== 'effect') continue;
-      if (completed.has(id)) repeatedAfterComplete++;
-      else if (effected.has(id)) repeatedBeforeComplete++;
-      effected.add(id);
-    }
-    const lost = [
-      ...HEALTHY_IDS.filter((id) => !effected.has(id)),
-      ...POISON_IDS.filter((id) => !deadLetters.includes(id)),
-    ];
-    return {
-      lost: lost.length,
-      repeatedAfterComplete,
-      repeatedBeforeComplete,
-      deadLettersRepeated: deadLetters.length - new Set(deadLetters).size,
-    };
-  }
-
-  get #lines(): string[][] {
-    const text = readFileSync(this.file, 'utf8');
-    return text
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split(' '));
-  }
+/** The services append their effects, the store the completions, each before the next step can be taken. */
+function judge(
+  ledger: EffectLedger,
+  deadLetters: readonly string[],
+): Omit<CrashReport, 'effectsBefore'> {
+  const effected = ledger.effects();
+  const lost = [
+    ...HEALTHY_IDS.filter((id) => !effected.has(id)),
+    ...POISON_IDS.filter((id) => !deadLetters.includes(id)),
+  ];
+  return {
+    ...ledger.judge(HEALTHY_IDS.length),
+    lost: lost.length,
+    deadLettersRepeated: deadLetters.length - new Set(deadLetters).size,
+  };
 }

@@ -23,6 +23,10 @@ export class EffectLedger {
     return ledger;
   }
 
+  add(line: string): void {
+    appendFileSync(this.file, `${line}\n`);
+  }
+
   /** The events with an effect. */
   effects(): Set<string> {
     return new Set(this.all('effect'));
