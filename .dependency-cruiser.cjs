@@ -7,6 +7,7 @@ const errors = '^lib/kafka-events\\.errors\\.ts$';
 const module_ = '^lib/kafka-events\\.module\\.ts$';
 /** Plain words everything may use: files of types and constants that import nothing. */
 const vocabulary = ['^lib/kafka/records\\.ts$', '^lib/failure/dead-letter-reason\\.ts$'];
+const postgres = ['^lib/postgres/', '^lib/(idempotency|outbox|views)/postgres/'];
 const kafkajsDriver = '^lib/kafka/drivers/kafkajs/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -100,6 +101,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^lib/', pathNot: ['^lib/idempotency/redis/', '^lib/redis/'] },
       to: { path: ['^lib/idempotency/redis/', '^lib/redis/', '(^|/)node_modules/ioredis/'] },
+    },
+    {
+      name: 'postgres-behind-its-entry-point',
+      comment: 'The same: what runs SQL is loaded by those who ask for it.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: postgres },
+      to: { path: [...postgres, '(^|/)node_modules/(@types/)?pg/'] },
     },
     {
       name: 'nest-transport-stands-on-the-engine',

@@ -17,6 +17,7 @@ export type {
 export type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
 export type { Clock, TimerHandle } from './contracts/clock.js';
 export type { MaybePromise } from './contracts/maybe-promise.js';
+export type { SqlTransaction } from './contracts/sql-transaction.js';
 
 // What an event is.
 export { DomainEvent, type DomainEventDefinition } from './contracts/domain-event.decorator.js';
@@ -157,6 +158,7 @@ export type {
 export {
   AutoCommitError,
   BatchDecisionError,
+  ClaimLostError,
   DriverError,
   EventTooLargeError,
   HandlerTimeoutError,
@@ -168,7 +170,9 @@ export {
   InvalidTargetError,
   KafkaEventsError,
   MissingPeerError,
+  MissingTablesError,
   MissingTopicsError,
+  NoClaimError,
   NonRetryableEventError,
   NotHereError,
   PublishAllError,
@@ -179,6 +183,7 @@ export {
   PublishRejectedError,
   RedeliveryError,
   RetryLaterError,
+  RolledBackError,
   ShutdownError,
   StoreUnavailableError,
   UndecodableRecordError,
@@ -186,6 +191,7 @@ export {
   UnroutableRecordError,
 } from './kafka-events.errors.js';
 export type {
+  ClaimLoss,
   DriverErrorKind,
   KafkaEventsErrorCode,
   KafkaEventsErrorOptions,

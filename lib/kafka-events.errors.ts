@@ -20,6 +20,10 @@ export type KafkaEventsErrorCode =
   | 'HANDLER_TIMEOUT'
   | 'CRASH_LOOP'
   | 'STORE_UNAVAILABLE'
+  | 'MISSING_TABLES'
+  | 'CLAIM_LOST'
+  | 'NO_CLAIM'
+  | 'ROLLED_BACK'
   | 'SHUTDOWN'
   | 'NOT_HERE'
   | 'AUTO_COMMIT'
@@ -350,6 +354,68 @@ export class StoreUnavailableError extends KafkaEventsError {
   }
 }
 
+/** Thrown at boot, or by the first call, where tables that a store needs are missing or too old. */
+export class MissingTablesError extends KafkaEventsError {
+  /** @param store which store needs them, for example `outbox`. */
+  constructor(
+    readonly store: string,
+    problem: string,
+    options: { readonly cause?: unknown } = {},
+  ) {
+    super(
+      'MISSING_TABLES',
+      `tables of "${store}" are missing: ${problem}. Call createTables() of the store before the ` +
+        'application starts, or run the SQL that its `sql` gives in a migration of your own',
+      options,
+    );
+  }
+}
+
+/** How a claim is lost: its event is done, somebody else has claimed it, or nobody has it any more. */
+export type ClaimLoss = 'done' | 'taken' | 'given back';
+
+/**
+ * Thrown where a handler's transaction was to complete a claim that is not the handler's any more. The
+ * transaction has failed: roll it back, and let the engine find out what became of the event.
+ */
+export class ClaimLostError extends KafkaEventsError {
+  constructor(
+    readonly loss: ClaimLoss,
+    handlerId: string,
+    eventIds: readonly string[],
+    options: { readonly cause?: unknown } = {},
+  ) {
+    super(
+      'CLAIM_LOST',
+      `${handlerId} lost its claim of ${describeIds(eventIds)}, which is ${loss}: its transaction must not ` +
+        'take effect and is rolled back; let the error through, the event is looked at again',
+      { ...options, retryable: true },
+    );
+  }
+}
+
+/**
+ * Thrown where a handler's transaction was to complete a claim, and the event has none in that store.
+ * Retryable, so that events wait until that is mended, and are not dead-lettered for it.
+ */
+export class NoClaimError extends KafkaEventsError {
+  constructor(handlerId: string, problem: string) {
+    super('NO_CLAIM', `${handlerId} has no claim to complete: ${problem}`, { retryable: true });
+  }
+}
+
+/** Thrown where a transaction that was to be committed had failed, and what failed it was not let through. */
+export class RolledBackError extends KafkaEventsError {
+  constructor() {
+    super(
+      'ROLLED_BACK',
+      'the transaction was rolled back at its commit: a statement in it had failed, and its error was ' +
+        'caught inside; let errors of statements through',
+      { retryable: true },
+    );
+  }
+}
+
 /** Thrown by what Nest's own Kafka transport has and this one has not; the message says what to use. */
 export class NotHereError extends KafkaEventsError {
   constructor(message: string) {
@@ -415,6 +481,11 @@ function describeIssues(issues: readonly PayloadIssue[]): string {
   return issues
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
     .join('; ');
+}
+
+function describeIds(ids: readonly string[]): string {
+  const [first = ''] = ids;
+  return ids.length === 1 ? `event ${first}` : `one of ${String(ids.length)} events`;
 }
 
 /** Anything thrown, as an Error: what is none becomes the `cause` of one. */

@@ -3,6 +3,7 @@ import { BaseRpcContext } from '@nestjs/microservices';
 import { deterministicEventId } from '../contracts/deterministic-id.js';
 import type { EventEnvelope } from '../contracts/event-envelope.js';
 import { contractOf, type EventSource, type PublishPayload } from '../contracts/event-source.js';
+import type { ClaimHolder, JoinedClaim } from '../idempotency/joined-claim.js';
 import type { WireHeaders } from '../kafka/records.js';
 import type { EventSink, PublishOptions, PublishReceipt } from '../publishing/publish-options.js';
 
@@ -15,6 +16,8 @@ export interface EventDelivery {
   /** 1 for the first attempt; attempts before a restart count where the store remembers them. */
   readonly attempt: number;
   readonly sink: EventSink;
+  /** Absent where nothing is claimed. */
+  readonly holder?: ClaimHolder;
 }
 
 /** Options of `EventContext.publish`: the rest is derived from the event being handled. */
@@ -81,6 +84,11 @@ export abstract class ConsumedEvent extends BaseRpcContext {
   }
   get handlerId(): string {
     return this.#delivery.handlerId;
+  }
+
+  /** @internal What a store needs to complete the claim in the handler's own transaction; null for none. */
+  joinClaim(): JoinedClaim | null {
+    return this.#delivery.holder?.joinClaim() ?? null;
   }
 
   /**

@@ -16,11 +16,17 @@ export class GiveUpStep {
 
   /**
    * Answers where the record is, once the broker has acknowledged it and the claim is marked: only
-   * then may it settle. Null when the broker has not. Never rejects.
+   * then may it settle. Null when the broker has not, or when
+   * the record may be done after all: it is to be claimed again. Never rejects.
    */
   async giveUp(course: HandlerCourse): Promise<'parked' | 'dead-lettered' | null> {
     const { verdict } = course;
     if (verdict === null) return null;
+    if (course.joined) {
+      // Its handler may have failed after it had committed: the next claim tells.
+      course.joined = false;
+      return null;
+    }
     const { parkedUntil } = verdict;
     if (parkedUntil === null) return this.#bury(course, verdict);
     const parked = await this.park.write(course, verdict.error, parkedUntil);

@@ -46,10 +46,16 @@ export class HandleStep {
     new HandlerCall(course, this.#contextOf(course), called, this.#around).run();
   }
 
-  #contextOf({ delivery, ref, key, attempts }: HandlerCourse): EventContext {
-    const { envelope } = delivery;
-    const { handlerId } = ref;
-    return new EventContext({ envelope, handlerId, key, attempt: attempts + 1, sink: this.sink });
+  #contextOf(course: HandlerCourse): EventContext {
+    const { delivery, ref, key, attempts } = course;
+    return new EventContext({
+      envelope: delivery.envelope,
+      handlerId: ref.handlerId,
+      key,
+      attempt: attempts + 1,
+      sink: this.sink,
+      holder: course,
+    });
   }
 
   readonly #ended = ({ course, startedAt, called }: HandlerCall, result: CallResult): void => {

@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { HeldClaim } from '../idempotency/claims.js';
+import type { ClaimHolder, JoinedClaim } from '../idempotency/joined-claim.js';
 import type { HandlerRef } from '../observability/observer.js';
 import type { Claimed } from './claimed.js';
 import type { Delivery } from './delivery.js';
@@ -31,7 +32,7 @@ export interface Verdict {
 }
 
 /** One handler's course over one record: what its passes know of each other. */
-export class HandlerCourse {
+export class HandlerCourse implements ClaimHolder {
   readonly ref: HandlerRef;
   /** Failed attempts so far, those before a retry topic included; a shared store also counts those before a restart. */
   attempts: number;
@@ -58,6 +59,8 @@ export class HandlerCourse {
   probing = false;
   /** Whether its claim was dead when it was asked for: given up before, under this position or another. */
   foundDead = false;
+  /** Whether its handler may have committed its mark itself. */
+  joined = false;
   /** Set once the record is given up: what is left is to have it acknowledged elsewhere. */
   verdict: Verdict | null = null;
   /** Failed tries in a row to reach the store or the DLQ, for the backoff. */
@@ -126,6 +129,15 @@ export class HandlerCourse {
   get suspect(): boolean {
     const { claim } = this;
     return claim?.started === false && claim.suspicion !== null;
+  }
+
+  joinClaim(): JoinedClaim | null {
+    const { claim, level } = this;
+    const { idempotency } = this.runtime.handler.settings;
+    if (claim === null || idempotency === null) return null;
+    this.joined = true;
+    const { store, key, token } = claim;
+    return { store, key, token, level, retentionMs: idempotency.windowMs };
   }
 
   get partition(): OwnedPartition {

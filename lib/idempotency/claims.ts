@@ -28,6 +28,8 @@ export class HeldClaim {
     readonly attempts: number,
     /** Null where no lease of it ran out, or nobody is to be told. */
     readonly suspicion: Suspicion | null = null,
+    /** Name of the store that it is in. */
+    readonly store = '',
   ) {}
 }
 
@@ -171,7 +173,7 @@ export class Claims {
       throw new Error(`the store "${this.store.name}" left a claim unanswered`);
     if (answer.status !== 'claimed') return answer;
     const suspicion = this.#start === null ? null : (answer.suspicion ?? null);
-    const claim = new HeldClaim(key, token, answer.attempts, suspicion);
+    const claim = new HeldClaim(key, token, answer.attempts, suspicion, this.store.name);
     this.#held.set(key, claim);
     this.#renewal ??= this.options.clock.setTimeout(() => {
       void this.#renew();

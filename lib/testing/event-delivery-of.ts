@@ -5,6 +5,8 @@ import { systemClock } from '../contracts/clock.js';
 import { EventEnvelope } from '../contracts/event-envelope.js';
 import { contractOf, type EventSource, type PublishPayload } from '../contracts/event-source.js';
 import { ClaimKeys } from '../idempotency/claim-keys.js';
+import type { IdempotencyStore } from '../idempotency/idempotency-store.js';
+import type { ClaimHolder } from '../idempotency/joined-claim.js';
 import { DEFAULTS } from '../options/defaults.js';
 import { EventEncoder } from '../publishing/event-encoder.js';
 import type { EventSink, PublishOptions } from '../publishing/publish-options.js';
@@ -22,6 +24,11 @@ export interface EventContextOptions extends Omit<PublishOptions, 'deadlineMs'> 
   readonly handlerId?: string;
   /** Where `publish` of the context goes. Default: a `FakeEventPublisher` of its own. */
   readonly publisher?: EventSink;
+  /**
+   * Where the event is claimed, as the engine does before the handler runs: for handlers that complete
+   * their claim in a transaction of their own. Default: nowhere.
+   */
+  readonly store?: IdempotencyStore;
 }
 
 /** An event as the engine would deliver it, had it been published like that. */
@@ -36,6 +43,7 @@ export async function eventDeliveryOf<S extends EventSource>(
     offset = 0,
     handlerId = 'Handler.handle',
     publisher = new FakeEventPublisher(),
+    store,
     ...ofPublish
   } = options;
   const contract = contractOf(source);
@@ -52,5 +60,15 @@ export async function eventDeliveryOf<S extends EventSource>(
   const envelope = new EventEnvelope(at, inRecordOf(record, BigInt(offset)));
   const scope = { claimedAs: handlerId, idempotency: null };
   const key = new ClaimKeys('test').keyOf(envelope, contract.eventType, scope);
-  return { envelope, handlerId, key, attempt, sink: publisher };
+  const delivery = { envelope, handlerId, key, attempt, sink: publisher };
+  return store === undefined ? delivery : { ...delivery, holder: await claimIn(store, key) };
+}
+
+async function claimIn(store: IdempotencyStore, key: string): Promise<ClaimHolder> {
+  const token = randomUUID();
+  const { windowMs: retentionMs } = DEFAULTS.idempotency;
+  const leaseMs = DEFAULTS.group.sessionTimeoutMs;
+  const [answer] = await store.claim([{ key, token, leaseMs, level: 0, retentionMs }]);
+  const claim = { store: store.name, key, token, level: 0, retentionMs };
+  return { joinClaim: () => (answer?.status === 'claimed' ? claim : null) };
 }

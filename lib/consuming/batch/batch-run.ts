@@ -217,8 +217,14 @@ export class BatchRun {
         const course = courses[index];
         if (course === undefined) throw new RangeError(`no record ${String(index)}`);
         const { delivery, ref, key, attempts } = course;
-        const { envelope } = delivery;
-        return { envelope, handlerId: ref.handlerId, key, attempt: attempts + 1, sink };
+        return {
+          envelope: delivery.envelope,
+          handlerId: ref.handlerId,
+          key,
+          attempt: attempts + 1,
+          sink,
+          holder: course,
+        };
       },
     });
   }

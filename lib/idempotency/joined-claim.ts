@@ -1,0 +1,20 @@
+/** A claim that the handler's own transaction completes: what a store needs to know of it. */
+export interface JoinedClaim {
+  /** Name of the store that it was taken in. */
+  readonly store: string;
+  readonly key: string;
+  /** Of its holder. */
+  readonly token: string;
+  readonly level: number;
+  /** How long the mark is to be remembered. */
+  readonly retentionMs: number;
+}
+
+/** Holds the claim of an event while its handler runs. */
+export interface ClaimHolder {
+  /**
+   * The claim, and from now on the knowledge that its mark may be committed by the handler itself; null
+   * where there is none.
+   */
+  joinClaim(): JoinedClaim | null;
+}

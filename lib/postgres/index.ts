@@ -1,0 +1,6 @@
+export {
+  PostgresIdempotencyStore,
+  type PostgresIdempotencyStoreOptions,
+} from '../idempotency/postgres/postgres-idempotency-store.js';
+export { inTransaction } from './in-transaction.js';
+export type { PostgresOptions } from './postgres-database.js';
