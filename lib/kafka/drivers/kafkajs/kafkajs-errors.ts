@@ -185,6 +185,9 @@ const KIND_OF_NAME: Readonly<Record<string, DriverErrorKind>> = {
   KafkaJSGroupCoordinatorNotFound: 'retryable',
 };
 
+/** Thrown without a name, before anything is sent: the connection went while its request waited its turn. */
+const NOT_CONNECTED = 'Broker not connected';
+
 /** Codes of Node and OpenSSL for a certificate we were not told to trust. */
 const UNTRUSTED_CERTIFICATE =
   /^(CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_(GET_ISSUER|VERIFY)|ERR_TLS_CERT_|HOSTNAME_MISMATCH)/;
@@ -202,6 +205,7 @@ function classify(failure: KafkaJsFailure): Judgement | null {
     (typeof type === 'string' ? KIND_OF_TYPE[type] : undefined) ??
     KIND_OF_NAME[name] ??
     (message.startsWith('The producer is disconnect') ? 'closed' : undefined) ??
+    (message === NOT_CONNECTED ? 'retryable' : undefined) ??
     (isRootOf(failure) && failure.retriable === true ? 'retryable' : undefined);
   return kind === undefined ? null : { kind, reason: message };
 }

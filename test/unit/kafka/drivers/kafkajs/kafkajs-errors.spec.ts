@@ -66,6 +66,13 @@ describe('toDriverError', () => {
     }
   });
 
+  it('takes a connection that went before its request was sent for one to be tried again', () => {
+    // What kafkajs 2.2.4 throws where the lookup finds no connection any more.
+    const unnamed = new Error('Broker not connected');
+    expect(toDriverError(unnamed, 'looking up topics', 'producer').kind).toBe('retryable');
+    expect(toDriverError(afterRetries(unnamed), 'x', 'producer').kind).toBe('retryable');
+  });
+
   it.each([
     'SELF_SIGNED_CERT_IN_CHAIN',
     'DEPTH_ZERO_SELF_SIGNED_CERT',
