@@ -7,6 +7,7 @@ export type {
 export type {
   ConsumerOptions,
   DeadLetterOptions,
+  DirectDeliveryOptions,
   GroupOverrides,
   IdempotencyOptions,
   KafkaEventsOptions,
@@ -75,6 +76,17 @@ export type {
   RetrySchedule,
   RetryTopicOptions,
 } from './failure/retry-policy.js';
+export type { DirectRecord } from './consuming/direct/direct-record.js';
+export type {
+  DirectHandlerReply,
+  DirectOutcome,
+  DirectReceipt,
+} from './consuming/direct/direct-reply.js';
+export type {
+  DirectLimits,
+  DirectReceiver,
+  DirectTransport,
+} from './consuming/direct/direct-transport.js';
 export type { CrashLoopOptions } from './failure/crash-loop.js';
 export type { DeadLetterReason } from './failure/dead-letter-reason.js';
 
@@ -159,6 +171,7 @@ export {
   AutoCommitError,
   BatchDecisionError,
   ClaimLostError,
+  DirectDeliveryError,
   DriverError,
   EventTooLargeError,
   HandlerTimeoutError,
@@ -192,6 +205,7 @@ export {
 } from './kafka-events.errors.js';
 export type {
   ClaimLoss,
+  DirectDeliveryReason,
   DriverErrorKind,
   KafkaEventsErrorCode,
   KafkaEventsErrorOptions,

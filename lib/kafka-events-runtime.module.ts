@@ -2,6 +2,7 @@ import { Logger, Module, type OnApplicationBootstrap, type OnModuleDestroy } fro
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 
 import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
+import { checkDirectDelivery } from './consuming/direct/direct-rules.js';
 import type { BoundHandler } from './consuming/event-handler.js';
 import { discoverHandlers } from './consuming/handler-discovery.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
@@ -61,6 +62,7 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
       wholeTopics: patternHandlers(server, { modules, config, settings }),
       resolve: (id, options, kind) => resolveHandler(id, options, settings, kind),
     });
+    checkDirectDelivery(handlers, settings);
     for (const { contracts } of handlers) {
       for (const contract of contracts) await contract.prepare?.();
     }

@@ -3,6 +3,7 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Clock } from './contracts/clock.js';
 import type { Deserializer, KafkaOptions } from '@nestjs/microservices';
 
+import type { DirectTransport } from './consuming/direct/direct-transport.js';
 import type { EventHandlerOverrides, Ordering } from './consuming/handler-options.js';
 import type { CrashLoopOptions, CrashLoopPolicy } from './failure/crash-loop.js';
 import type { OutageOptions, OutagePolicy } from './failure/outage-breaker.js';
@@ -109,6 +110,20 @@ export interface NestTransportOptions {
   readonly deserializer?: Deserializer;
 }
 
+/** How events reach handlers with `acceptsDirect` past Kafka. */
+export interface DirectDeliveryOptions {
+  /** Where they come from: `eventDelivery({ … })` of `nestjs-kafka-events/grpc`. */
+  readonly transport: DirectTransport;
+  /** The longest a delivery may take; a caller's own deadline may be shorter. Default 30 s. */
+  readonly deadlineMs?: number;
+  /** Deliveries under way at once in this process, from 1 to 256; more are refused. Default 64. */
+  readonly maxInFlight?: number;
+  /**
+   * How long a handled event is remembered at the least: its copy comes when Kafka is back. Default a day.
+   */
+  readonly rememberMs?: number;
+}
+
 /** Options of `KafkaEventsModule.forRoot`; environment variables fill what is absent. */
 export interface KafkaEventsOptions {
   /** Environment: `KAFKA_CLIENT_ID`. */
@@ -169,6 +184,8 @@ export interface KafkaEventsOptions {
   readonly patchKafkaJs?: boolean;
   /** For `@EventPattern` controllers behind `KafkaEventsServer`. */
   readonly nestTransport?: NestTransportOptions;
+  /** Lets others deliver events to handlers with `acceptsDirect`. Default: nobody listens. */
+  readonly directDelivery?: DirectDeliveryOptions;
   readonly observers?: readonly KafkaEventsObserver[];
   /** Another Kafka client. Default: kafkajs. @experimental */
   readonly driver?: (connection: ConnectionSettings) => KafkaDriver;
@@ -203,6 +220,8 @@ export type RetryTopicSettings = Readonly<Required<Omit<RetryTopicsOptions, 'del
 export type NestTransportSettings = NestTransportOptions &
   Readonly<Required<Pick<NestTransportOptions, 'ordering'>>>;
 
+export type DirectDeliverySettings = Readonly<Required<DirectDeliveryOptions>>;
+
 /** The module's options, checked and complete: what everything else reads. */
 export interface KafkaEventsSettings {
   readonly connection: ConnectionSettings;
@@ -234,6 +253,8 @@ export interface KafkaEventsSettings {
   readonly tombstones: boolean;
   readonly shutdownDrainMs: number;
   readonly nestTransport: NestTransportSettings;
+  /** Null: nobody listens. */
+  readonly directDelivery: DirectDeliverySettings | null;
   readonly observers: readonly KafkaEventsObserver[];
   readonly driver: (connection: ConnectionSettings) => KafkaDriver;
   readonly clock: Clock;

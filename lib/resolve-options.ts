@@ -8,6 +8,7 @@ import { readConsumer } from './options/consumer-options.js';
 import { readCrashLoop } from './options/crash-loop-options.js';
 import { readDeadLetter } from './options/dead-letter-options.js';
 import { DEFAULTS } from './options/defaults.js';
+import { readDirectDelivery } from './options/direct-options.js';
 import { readEnvironment, type Environment } from './options/environment.js';
 import { readHandler, readOutage } from './options/handler-overrides.js';
 import { readIdempotency } from './options/idempotency-options.js';
@@ -74,6 +75,7 @@ function readSettings(
     tombstones: root.boolean('tombstones') ?? DEFAULTS.tombstones,
     shutdownDrainMs: root.integer('shutdownDrainMs', DRAIN_MS) ?? DEFAULTS.shutdownDrainMs,
     nestTransport: root.section('nestTransport', readNestTransport) ?? DEFAULTS.nestTransport,
+    directDelivery: root.section('directDelivery', readDirectDelivery) ?? null,
     observers: [...(root.value('observers', 'a list of objects', isListOfObjects) ?? [])],
     driver: root.callback('driver') ?? defaultDriver,
     clock,

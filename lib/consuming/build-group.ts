@@ -14,6 +14,8 @@ import type { BufferBudget } from './buffer-budget.js';
 import { ClaimStep } from './claim-step.js';
 import { CrashGuard } from './crash-guard.js';
 import { DeadLetterStep } from './dead-letter-step.js';
+import { DirectGroup } from './direct/direct-group.js';
+import { DirectPass } from './direct/direct-pass.js';
 import { Dispatcher } from './dispatcher.js';
 import type { BoundHandler } from './event-handler.js';
 import { TopicRoutes } from './event-router.js';
@@ -141,6 +143,7 @@ function buildWays(
   readonly pipeline: RecordPipeline;
   readonly toBatches: BatchLoops;
   readonly keyHolds: KeyHolds;
+  readonly direct: DirectGroup;
 } {
   const { clock, missingId, deadLetter, retryTopic, idempotency } = settings;
   const { onStoreError } = idempotency;
@@ -150,26 +153,25 @@ function buildWays(
   const writer = new DeadLetterWriter({ ...deadLetter, topicName }, sendAside);
   const policy = settings.crashLoop ?? DEFAULT_CRASH_LOOP;
   const guard = new CrashGuard({ groupId, onStoreError, policy }, quarantine, claims, signals);
-  const claim = new ClaimStep(
-    { groupId, onStoreError, leaseMs },
-    claims,
-    guard,
-    marks,
-    signals,
-    clock,
-  );
+  const claimStep = (onError: typeof onStoreError): ClaimStep =>
+    new ClaimStep(
+      { groupId, onStoreError: onError, leaseMs },
+      claims,
+      guard,
+      marks,
+      signals,
+      clock,
+    );
+  const claim = claimStep(onStoreError);
   const deadLetters = new DeadLetterStep(groupId, writer, signals, clock);
-  const parking = {
-    groupId,
-    topicFor: (topic: string) => retryTopic.topicName(topic, groupId),
-    redact: safeRedactor(deadLetter.redact),
-  };
+  const redact = safeRedactor(deadLetter.redact);
+  const topicFor = (topic: string) => retryTopic.topicName(topic, groupId);
   const slots = new HandlerSlots(groupSlots, quarantine, guard);
   const handle = new HandleStep(slots, quarantine, running, claim, sink, signals, clock);
   const failure = new FailureStep(signals, clock, random);
   const giveUp = new GiveUpStep(
     claim,
-    new ParkStep(parking, sendAside, signals, clock),
+    new ParkStep({ groupId, topicFor, redact }, sendAside, signals, clock),
     deadLetters,
   );
   const keyHolds = new KeyHolds(claim, signals, clock);
@@ -181,7 +183,12 @@ function buildWays(
   });
   const options = { groupId, missingId };
   const pipeline = new RecordPipeline(options, courses, steps, signals, clock);
-  return { pipeline, toBatches, keyHolds };
+  const { rememberMs } = settings.directDelivery ?? { rememberMs: 0 };
+  // Without its claim the copy from Kafka would run again: that is not for `onStoreError` to allow.
+  const directSteps = { claim: claimStep('pause'), guard, handle, failure };
+  const pass = new DirectPass({ rememberMs }, directSteps, signals, clock);
+  const directParts = { groupId, topics, pipeline, courses, pass, running, redact, clock };
+  return { pipeline, toBatches, keyHolds, direct: new DirectGroup(directParts) };
 }
 
 /**

@@ -4,7 +4,7 @@ import { deterministicEventId } from '../contracts/deterministic-id.js';
 import type { EventEnvelope } from '../contracts/event-envelope.js';
 import { contractOf, type EventSource, type PublishPayload } from '../contracts/event-source.js';
 import type { ClaimHolder, JoinedClaim } from '../idempotency/joined-claim.js';
-import type { WireHeaders } from '../kafka/records.js';
+import { NO_PARTITION, type WireHeaders } from '../kafka/records.js';
 import type { EventSink, PublishOptions, PublishReceipt } from '../publishing/publish-options.js';
 
 /** What a delivery of an event to a handler is made of. */
@@ -66,6 +66,13 @@ export abstract class ConsumedEvent extends BaseRpcContext {
   }
   get partition(): number {
     return this.#delivery.envelope.partition;
+  }
+  /**
+   * Whether it was delivered past Kafka (`acceptsDirect`): then it has no place there, its partition is -1
+   * and its offset `'-1'`.
+   */
+  get direct(): boolean {
+    return this.#delivery.envelope.partition === NO_PARTITION;
   }
   /** Text: an offset may exceed what a number holds exactly. */
   get offset(): string {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { withinMs } from '../contracts/within.js';
 import type { Claims } from '../idempotency/claims.js';
 import {
   DriverError,
@@ -13,6 +14,7 @@ import type { RecordTroubles } from '../observability/record-troubles.js';
 import { BufferBudget } from './buffer-budget.js';
 import { buildGroup, type ProcessSurroundings } from './build-group.js';
 import type { ConsumerControl } from './consumer-control.js';
+import { DirectDoor } from './direct/direct-door.js';
 import type { BoundHandler } from './event-handler.js';
 import type { GroupConsumer } from './group-consumer.js';
 import { Quarantine } from './quarantine.js';
@@ -21,6 +23,8 @@ import { StallWatch } from './stall-watch.js';
 
 /** Time that leaving the groups may take after the drain. */
 const LEAVE_MS = 5_000;
+/** Nobody listens: whoever delivers is in this process. */
+const NO_DIRECT_DELIVERY = { deadlineMs: 30_000, maxInFlight: 64 };
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 
@@ -36,6 +40,8 @@ export class EventConsumers {
   /** Of the whole process: a suspect must be alone in it. */
   readonly #quarantine = new Quarantine();
   readonly #stalls: StallWatch;
+  /** Takes events that do not come from Kafka. */
+  readonly direct: DirectDoor;
   #expected: readonly string[] = [];
   #problem: Error | null = null;
 
@@ -48,7 +54,14 @@ export class EventConsumers {
     this.#budget = new BufferBudget(maxBufferedBytes);
     this.#parkedBudget = new BufferBudget(retryTopic.maxWaitingBytes);
     const { settings, signals } = around;
-    this.#stalls = new StallWatch(() => this.consumers, troubles, signals, settings.clock);
+    const { clock, deadLetter, directDelivery } = settings;
+    this.#stalls = new StallWatch(() => this.consumers, troubles, signals, clock);
+    const { deadlineMs, maxInFlight } = directDelivery ?? NO_DIRECT_DELIVERY;
+    this.direct = new DirectDoor({
+      groups: () => this.consumers.map(({ direct }) => direct),
+      deadLetterTopic: deadLetter.topicName,
+      ...{ deadlineMs, maxInFlight, signals, clock },
+    });
   }
 
   get consumers(): readonly GroupConsumer[] {
@@ -83,6 +96,7 @@ export class EventConsumers {
     if (handlers.length === 0) return;
     this.#expected = [...new Set(handlers.map(({ settings }) => settings.groupId))];
     try {
+      await this.around.settings.directDelivery?.transport.listen(this.direct);
       await this.#tryStart(handlers);
     } catch (thrown) {
       const error = toError(thrown);
@@ -91,6 +105,7 @@ export class EventConsumers {
       if (this.around.settings.onUnavailable === 'fail' || !mayPass(error)) {
         // Nest closes nothing of an application that failed to boot.
         this.#stalls.stop();
+        await this.#stopListening();
         await this.around.settings.idempotency.store.close?.();
         throw error;
       }
@@ -108,6 +123,14 @@ export class EventConsumers {
     this.#stopping.abort();
     this.#stalls.stop();
     await this.#dropGroups(this.around.settings.shutdownDrainMs);
+    await this.#stopListening();
+  }
+
+  /** Last of all: deliveries that were drained are still answered. */
+  async #stopListening(): Promise<void> {
+    const { directDelivery, clock } = this.around.settings;
+    const closing = directDelivery?.transport.close() ?? Promise.resolve();
+    await withinMs(closing, LEAVE_MS, clock);
   }
 
   async #tryStart(handlers: readonly BoundHandler[]): Promise<void> {

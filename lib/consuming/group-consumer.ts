@@ -17,6 +17,7 @@ import type { BufferBudget } from './buffer-budget.js';
 import { ConsumedRecord } from './consumed-record.js';
 import type { ControlledGroup } from './consumer-control.js';
 import { recordRef, type Delivery } from './delivery.js';
+import type { DirectGroup } from './direct/direct-group.js';
 import type { TopicRoutes } from './event-router.js';
 import { FlowControl } from './flow-control.js';
 import type { Ordering } from './handler-options.js';
@@ -57,6 +58,8 @@ export interface GroupConsumerParts {
   readonly topics: ReadonlyMap<string, ConsumedTopic>;
   readonly pipeline: RecordPipeline;
   readonly keyHolds: KeyHolds;
+  /** Takes events that do not come from Kafka. */
+  readonly direct: DirectGroup;
   /** Queues a record until its handlers have tickets; `pump` looks again. */
   readonly dispatch: (delivery: Delivery) => void;
   /** Has a record wait for its batch. */
@@ -164,6 +167,9 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
   get heldKeys(): readonly HeldKey[] {
     return this.parts.keyHolds.held;
   }
+  get direct(): DirectGroup {
+    return this.parts.direct;
+  }
   get handlers(): readonly HandlerRuntime[] {
     return this.parts.handlers;
   }
@@ -182,6 +188,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     // Whoever pauses a topic does not mean its records to come back from the retry topic.
     this.#isHeld = (topic) => isHeld(topic) || isHeld(this.#parkedFrom(topic) ?? topic);
     for (const owned of this.#owned.values()) this.#flow.hold(owned, this.#isHeld(owned.topic));
+    this.parts.direct.holdTopics(this.#isHeld);
     this.parts.pump();
   }
 
@@ -197,11 +204,15 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
 
   /** Stops fetching, lets running handlers finish until the deadline, commits, leaves. Never rejects. */
   async stop(drainMs: number, leaveMs: number): Promise<void> {
+    const { direct, driver } = this.parts;
     this.#stopping = true;
-    this.parts.driver.quiesce();
-    if (!(await this.#drain(this.partitions, drainMs))) this.#abandon();
+    driver.quiesce();
+    direct.close();
+    const draining = [...this.partitions, ...direct.partitions];
+    if (!(await this.#drain(draining, drainMs))) this.#abandon();
+    direct.abandon();
     await withinMs(this.#committer.flush(), leaveMs, this.parts.clock);
-    await this.parts.driver.stop(leaveMs);
+    await driver.stop(leaveMs);
     this.onLost(this.partitions);
     this.#committer.close();
     this.parts.marks.close();

@@ -16,10 +16,11 @@ export class HandlerCourses {
   open(delivery: Delivery, ending: RecordEnding, begin: (course: HandlerCourse) => void): void {
     const { handlers } = delivery;
     const shared = handlers.length === 1 ? ending : new SharedEnding(handlers.length, ending);
-    for (const handler of handlers) begin(this.#course(delivery, handler, shared));
+    for (const handler of handlers) begin(this.courseOf(delivery, handler, shared));
   }
 
-  #course(delivery: Delivery, runtime: HandlerRuntime, ending: RecordEnding): HandlerCourse {
+  /** One handler's course by itself; `ending` is told of its own end. */
+  courseOf(delivery: Delivery, runtime: HandlerRuntime, ending: RecordEnding): HandlerCourse {
     const { groupId } = this;
     const eventType = eventTypeFor(delivery, runtime);
     const key = this.#keys.keyOf(delivery.envelope, eventType, runtime.handler.settings);

@@ -13,6 +13,7 @@ import {
 import type { BoundHandler } from './event-handler.js';
 import { hostsIn, whyNotStatic, type HandlerHost } from './handler-host.js';
 import { bindHandler } from './handler-invoker.js';
+import { directHandlerProblems } from './direct/direct-rules.js';
 import { readEventHandlers, type EventHandlerMetadata } from './handler-metadata.js';
 import type { HandlerMethod } from './handler-method.js';
 import type { EventHandlerOptions, HandlerKind, HandlerSettings } from './handler-options.js';
@@ -85,6 +86,7 @@ export function discoverHandlers(scope: DiscoveryScope): BoundHandler[] {
     ...mixedKinds(all, settings.topicName),
     ...clashingDefinitions(handlers, settings.topicName),
     ...retryTopicProblems(all, settings),
+    ...directHandlerProblems(all),
     ...unknownOverrides(Object.keys(settings.handlerOverrides), [...declared, ...wholeTopics]),
   );
   if (problems.length > 0) throw new InvalidHandlerError(problems);

@@ -65,6 +65,12 @@ export interface EventHandlerOptions {
   readonly idempotency?: HandlerIdempotencyOptions | false;
   /** True to be called with `null` for records without a value. Default: the module's `tombstones`. */
   readonly tombstones?: boolean;
+  /**
+   * True lets others deliver its events past Kafka (`directDelivery` of the module), while their broker is
+   * away, say. **Such events have no order**, not even within their key. Their copies from Kafka come
+   * later and are duplicates, so it needs a shared idempotency store. Default false.
+   */
+  readonly acceptsDirect?: boolean;
 }
 
 /** How many records come to a handler of batches at once. */
@@ -80,7 +86,9 @@ export interface BatchOptions {
  * order of each key. `rate` counts records, `timeoutMs` is for a whole batch.
  */
 export interface EventBatchHandlerOptions
-  extends Omit<EventHandlerOptions, 'ordering' | 'concurrency' | 'onDeadLetter'>, BatchOptions {
+  extends
+    Omit<EventHandlerOptions, 'ordering' | 'concurrency' | 'onDeadLetter' | 'acceptsDirect'>,
+    BatchOptions {
   /** Batches of this handler running at once in this process, one for each partition at the most. Default 16. */
   readonly concurrency?: number;
 }
@@ -114,6 +122,7 @@ export interface HandlerSettings {
   /** Null: no dedup. */
   readonly idempotency: { readonly windowMs: number; readonly scope: IdempotencyScope } | null;
   readonly tombstones: boolean;
+  readonly acceptsDirect: boolean;
   /** Null: it takes one record at a time. */
   readonly batch: BatchPolicy | null;
 }

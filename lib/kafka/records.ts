@@ -4,6 +4,10 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+/** Where an event stands that was not read from Kafka: nowhere. */
+export const NO_PARTITION = -1;
+export const NO_OFFSET = -1n;
+
 /** Record headers as the wire has them: ordered, repeatable, values may be null. */
 export type WireHeaders = readonly (readonly [name: string, value: Buffer | null])[];
 

@@ -1,4 +1,5 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
+import type { DirectDeliveryReason } from '../kafka-events.errors.js';
 import type { TopicPartition } from '../kafka/records.js';
 import type { StallReason } from './stall-reason.js';
 
@@ -129,6 +130,15 @@ export interface Signals {
   filterFailed: HandlerRef & { readonly error: Error };
   /** `retry.classify`, or the `when` of a schedule, itself failed; the record's fate is as without it. */
   classifyFailed: HandlerRef & { readonly error: Error };
+
+  /** A handler failed on an event delivered directly: whoever delivered it is told, no attempt is counted. */
+  directFailed: HandlerRef & { readonly error: Error };
+  /** A direct delivery was refused, or did not end with all who accept it being done. */
+  directRefused: {
+    readonly topic: string;
+    readonly reason: DirectDeliveryReason;
+    readonly error: Error;
+  };
 
   /** A partition's offset has not moved for `stallAfterMs` although there are records; told once. */
   stalled: RecordRef & {

@@ -132,6 +132,12 @@ export function signalLog(
         );
       }
     },
+    onDirectFailed: ({ error, ...ref }) => {
+      log.warn(`${handler(ref)}: failed on a direct delivery, left to Kafka${why(error)}`);
+    },
+    onDirectRefused: ({ topic, reason, error }) => {
+      if (seldom(`direct ${reason}`)) log.warn(`"${topic}"${why(error)}`);
+    },
     onStalled: ({ lane, handlers, waitsFor, waitingMs, ...ref }) => {
       const key = lane === null ? '' : ` (key ${JSON.stringify(lane)})`;
       log.error(

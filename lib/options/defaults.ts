@@ -6,6 +6,7 @@ import { DEFAULT_RETRY } from '../failure/retry-policy.js';
 import type {
   ConnectionSettings,
   DeadLetterSettings,
+  DirectDeliverySettings,
   GroupSettings,
   KafkaEventsSettings,
   ProducerSettings,
@@ -47,10 +48,11 @@ interface Defaults
   readonly idempotency: Omit<KafkaEventsSettings['idempotency'], 'store'>;
   readonly handler: Pick<
     HandlerSettings,
-    'concurrency' | 'ordering' | 'timeoutMs' | 'onDeadLetter'
+    'concurrency' | 'ordering' | 'timeoutMs' | 'onDeadLetter' | 'acceptsDirect'
   >;
   readonly adaptive: Omit<AdaptivePolicy, 'max'>;
   readonly batch: BatchPolicy;
+  readonly directDelivery: Omit<DirectDeliverySettings, 'transport'>;
 }
 
 /** Every default of the module, in one place. */
@@ -117,6 +119,8 @@ export const DEFAULTS = {
     ordering: 'key',
     timeoutMs: 5 * MINUTE,
     onDeadLetter: 'continue',
+    acceptsDirect: false,
   },
   batch: { maxSize: 500, maxWaitMs: 200 },
+  directDelivery: { deadlineMs: 30 * SECOND, maxInFlight: 64, rememberMs: DAY },
 } satisfies Defaults;

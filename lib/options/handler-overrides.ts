@@ -27,6 +27,7 @@ export function readHandler(section: OptionSection<EventHandlerOverrides>): Even
     outage: readOutage(section),
     idempotency: readIdempotency(section),
     tombstones: section.boolean('tombstones'),
+    acceptsDirect: section.boolean('acceptsDirect'),
     maxSize: section.integer('maxSize', COUNT),
     maxWaitMs: section.integer('maxWaitMs', DRAIN_MS),
   });

@@ -75,7 +75,7 @@ export function resolveHandler(
     idempotency: mergeIdempotency(own, override, settings.idempotency.windowMs),
     batch: kind === 'batch' ? { maxSize, maxWaitMs } : null,
   };
-  const contradictions = keyHoldProblems(resolved);
+  const contradictions = [...keyHoldProblems(resolved), ...directProblems(resolved)];
   if (contradictions.length > 0) throw new InvalidHandlerError(contradictions);
   return resolved;
 }
@@ -95,6 +95,20 @@ function keyHoldProblems(settings: HandlerSettings): string[] {
   return needs.flatMap(([wrong, problem]) => (wrong ? [`onDeadLetter 'hold-key' ${problem}`] : []));
 }
 
+/** Why a handler cannot take events that do not come from Kafka. */
+function directProblems({ acceptsDirect, idempotency, onDeadLetter }: HandlerSettings): string[] {
+  if (!acceptsDirect) return [];
+  const needs: [wrong: boolean, problem: string][] = [
+    [idempotency === null, 'knows the copy from Kafka by its claim; do not switch idempotency off'],
+    [
+      idempotency?.scope === 'partition',
+      "needs event ids that are unique by themselves, and idempotency.scope is 'partition'",
+    ],
+    [onDeadLetter === 'hold-key', "keeps no order, which onDeadLetter 'hold-key' is for"],
+  ];
+  return needs.flatMap(([wrong, problem]) => (wrong ? [`acceptsDirect ${problem}`] : []));
+}
+
 function checkKind(
   problems: OptionProblems,
   kind: HandlerKind,
@@ -112,6 +126,9 @@ function checkKind(
         'concurrency',
         'must be a number: how long a batch takes says more of its size than of the load',
       );
+    }
+    if (given.acceptsDirect === true) {
+      problems.add('acceptsDirect', 'is for handlers that take one record at a time');
     }
     return;
   }

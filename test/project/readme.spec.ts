@@ -149,6 +149,7 @@ const SECTIONS = [
   'outage',
   'crashLoop',
   'retryTopic',
+  'directDelivery',
 ];
 /** These may also be `false`, and stand for themselves. */
 const SWITCHES = ['outage', 'crashLoop'];

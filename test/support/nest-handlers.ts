@@ -70,6 +70,7 @@ function plainSettings(
     retry: { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 },
     retryTopic: null,
     onDeadLetter: 'continue',
+    acceptsDirect: false,
     outage: null,
     idempotency: null,
     tombstones: false,

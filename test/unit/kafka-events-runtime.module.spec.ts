@@ -57,6 +57,7 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
     idempotency: { windowMs: 1 },
     connection: { brokers: [], clientId: 'shop' },
     nestTransport: { ordering: 'partition' },
+    directDelivery: null,
     ...settings,
   };
   return {

@@ -477,11 +477,20 @@ const BAD: readonly {
       "handlers['Shop.reserve'].retry.attempt: is not an option; did you mean handlers['Shop.reserve'].retry.attempts?",
       "handlers['Shop.reserve'].idempotency: must be an object or false, got a boolean",
       "handlers['Shop.reserve'].id: is not an option; there are groupId, concurrency, ordering, timeoutMs, " +
-        'rate, retry, retryTopic, onDeadLetter, outage, idempotency, tombstones, maxSize, maxWaitMs',
+        'rate, retry, retryTopic, onDeadLetter, outage, idempotency, tombstones, acceptsDirect, maxSize, maxWaitMs',
       "handlers['Shop.bill'].groupId: must be a text that is not empty, got an empty text",
       "handlers['Shop.bill'].idempotency.windowMs: must be an integer from 1 to 31536000000, got -1",
       "handlers['Shop.bill'].idempotency.scope: must be one of 'event', 'partition', got another text",
       "handlers['Shop.bill'].tombstones: must be true or false, got a number",
+    ],
+  },
+  {
+    name: 'a wrong door for direct delivery',
+    options: { ...GIVEN, directDelivery: { transport: {}, maxInFlight: 257, remeberMs: 1 } },
+    problems: [
+      'directDelivery.transport: must be a transport such as eventDelivery({ … }), got an object',
+      'directDelivery.maxInFlight: must be an integer from 1 to 256, got 257',
+      'directDelivery.remeberMs: is not an option; did you mean directDelivery.rememberMs?',
     ],
   },
   {

@@ -1,56 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { HEADERS } from '../../../lib/contracts/event-headers.js';
-import type { IdempotencyStore } from '../../../lib/idempotency/idempotency-store.js';
-import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
+import { fragileStore } from '../../support/fragile-store.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { ModelPartition } from '../../support/model-kafka.js';
 import { append, idOf, settle } from '../../support/engine-events.js';
 
 const Created = anyEvent('order.created');
 const ONCE = { attempts: 1, initialDelayMs: 1, factor: 1, maxDelayMs: 1, jitter: 0 };
-
-interface Fragile extends IdempotencyStore {
-  away: 'nothing' | 'completions' | 'everything' | 'answers to claims';
-}
-
-/** A store across a network that can be cut. */
-function fragileStore(clock: ManualClock): Fragile {
-  const memory = new MemoryIdempotencyStore({ clock });
-  const cut = (when: boolean): void => {
-    if (when) throw new Error('store away');
-  };
-  const store: Fragile = {
-    name: 'fragile',
-    inProcess: false,
-    away: 'nothing',
-    claim: async (requests) => {
-      await Promise.resolve();
-      cut(store.away === 'everything');
-      const answers = memory.claim(requests);
-      cut(store.away === 'answers to claims');
-      return answers;
-    },
-    complete: async (completions) => {
-      await Promise.resolve();
-      cut(store.away === 'completions' || store.away === 'everything');
-      return memory.complete(completions);
-    },
-    release: async (releases) => {
-      await Promise.resolve();
-      cut(store.away === 'everything');
-      memory.release(releases);
-    },
-    renew: async (renewals) => {
-      await Promise.resolve();
-      cut(store.away === 'everything');
-      return memory.renew(renewals);
-    },
-  };
-  return store;
-}
 
 describe('claims whose answer was lost', () => {
   const KEY = ['group', 'h', Created.eventType, 'orders', '', '', 'e1'].join('\u0000');

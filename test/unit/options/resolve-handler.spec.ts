@@ -53,6 +53,7 @@ describe('resolveHandler', () => {
       retry: { attempts: 5, initialDelayMs: 100, factor: 2, maxDelayMs: 30_000, jitter: 0.5 },
       retryTopic: null,
       onDeadLetter: 'continue',
+      acceptsDirect: false,
       outage: { records: 20, failing: 0.5, maxProbeDelayMs: 30_000 },
       rate: null,
       idempotency: { windowMs: 1_800_000, scope: 'event' },
@@ -79,6 +80,26 @@ describe('resolveHandler', () => {
     ]);
     expect(problemsOf({ ordering: 'none' }, {}, ID, 'batch')).toEqual([
       'ordering is no option of @EventBatchHandler: batches keep the order of each key',
+    ]);
+  });
+
+  it('accepts direct delivery where its claims can tell the copy from Kafka', () => {
+    const accepts = { acceptsDirect: true };
+    expect(resolve(accepts).acceptsDirect).toBe(true);
+    expect(resolve(accepts, { handlers: { [ID]: { acceptsDirect: false } } }).acceptsDirect).toBe(
+      false,
+    );
+    expect(problemsOf({ ...accepts, idempotency: false })).toEqual([
+      'acceptsDirect knows the copy from Kafka by its claim; do not switch idempotency off',
+    ]);
+    expect(problemsOf({ ...accepts, idempotency: { scope: 'partition' } })).toEqual([
+      "acceptsDirect needs event ids that are unique by themselves, and idempotency.scope is 'partition'",
+    ]);
+    expect(problemsOf({ ...accepts, onDeadLetter: 'hold-key' })).toEqual([
+      "acceptsDirect keeps no order, which onDeadLetter 'hold-key' is for",
+    ]);
+    expect(problemsOf({}, { handlers: { [ID]: accepts } }, ID, 'batch')).toEqual([
+      'acceptsDirect is for handlers that take one record at a time',
     ]);
   });
 
