@@ -110,6 +110,13 @@ module.exports = {
       to: { path: [...postgres, '(^|/)node_modules/(@types/)?pg/'] },
     },
     {
+      name: 'grpc-behind-its-entry-point',
+      comment: 'Whoever calls services in another way needs none of its packages.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: ['^lib/fallback/grpc/', '^lib/grpc/'] },
+      to: { path: ['^lib/fallback/grpc/', '^lib/grpc/', '(^|/)node_modules/@grpc/'] },
+    },
+    {
       name: 'nest-transport-stands-on-the-engine',
       comment: 'The engine serves controllers of Nest without knowing of them.',
       severity: 'error',

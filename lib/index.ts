@@ -14,6 +14,7 @@ export type {
   NestTransportOptions,
   ProducerOptions,
   RetryTopicsOptions,
+  SyncOptions,
 } from './kafka-events.options.js';
 export type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
 export type { Clock, TimerHandle } from './contracts/clock.js';
@@ -112,6 +113,42 @@ export type {
 export { MemoryIdempotencyStore } from './idempotency/memory-idempotency-store.js';
 export type { MemoryIdempotencyStoreOptions } from './idempotency/memory-idempotency-store.js';
 
+// Asking other services.
+export { SyncFallbackClient, SyncServiceClient } from './fallback/sync-fallback-client.js';
+export { defineSyncService, syncService } from './fallback/sync-service.js';
+export type {
+  SyncMethod,
+  SyncMethodOptions,
+  SyncRegistration,
+  SyncReply,
+  SyncRequest,
+  SyncRetryOptions,
+  SyncService,
+  SyncServiceOptions,
+} from './fallback/sync-service.js';
+export type { BreakerOptions } from './fallback/circuit-breaker.js';
+export type { BulkheadOptions } from './fallback/bulkhead.js';
+export type { CausingEvent, SyncCallOptions } from './fallback/call-options.js';
+export { acceptAs, cachedReply, defaultReply, readFrom } from './fallback/fallback.js';
+export type {
+  CacheFallback,
+  DefaultFallback,
+  EventFallback,
+  Fallback,
+  FallbackContext,
+  LookUp,
+  ReadFallback,
+  ReadValue,
+} from './fallback/fallback.js';
+export type {
+  AcceptedCommand,
+  DefaultReply,
+  KeptReply,
+  ServiceReply,
+  SyncResult,
+} from './fallback/sync-result.js';
+export type { SyncAttempt, SyncMetadata, SyncTransport } from './fallback/sync-transport.js';
+
 // Watching.
 export { ConsumerControl, type HeldTarget, type KeyTarget } from './consuming/consumer-control.js';
 export { PartitionScaler, type AdviceOptions } from './scaling/partition-scaler.js';
@@ -129,6 +166,7 @@ export type {
   PartitionHealth,
   PublisherHealth,
   StalledPartition,
+  SyncServiceHealth,
 } from './observability/health.js';
 export type { StallReason } from './observability/stall-reason.js';
 export type { SignalCounts } from './observability/signal-hub.js';
@@ -139,6 +177,7 @@ export type {
   RecordRef,
   SignalName,
   Signals,
+  SyncCallFigures,
 } from './observability/observer.js';
 
 // Another Kafka client: see `KafkaEventsOptions.driver`.
@@ -172,6 +211,9 @@ export {
   BatchDecisionError,
   ClaimLostError,
   DirectDeliveryError,
+  BreakerOpenError,
+  BulkheadFullError,
+  DeadlinePassedError,
   DriverError,
   EventTooLargeError,
   HandlerTimeoutError,
@@ -182,6 +224,7 @@ export {
   InvalidPayloadError,
   InvalidTargetError,
   KafkaEventsError,
+  MessageTooLargeError,
   MissingPeerError,
   MissingTablesError,
   MissingTopicsError,
@@ -199,6 +242,7 @@ export {
   RolledBackError,
   ShutdownError,
   StoreUnavailableError,
+  SyncCallError,
   UndecodableRecordError,
   UnknownTopicError,
   UnroutableRecordError,
@@ -213,4 +257,8 @@ export type {
   PayloadIssue,
   PublishAllFailure,
   PublishFailure,
+  SyncCallErrorOptions,
+  SyncCallRef,
+  SyncFailureOrigin,
+  SyncStatus,
 } from './kafka-events.errors.js';

@@ -14,10 +14,14 @@ import { signalLog, type Log } from './observability/signal-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { RecordSender } from './publishing/record-sender.js';
 import { PartitionScaler } from './scaling/partition-scaler.js';
+import { SyncFallbackClient } from './fallback/sync-fallback-client.js';
 
 /** How long events that are on their way may take to be acknowledged. */
 const FLUSH_MS = 5_000;
 const CLOSE_STORE_MS = 1_000;
+
+/** How long calls of other services may take to come back. */
+const DRAIN_CALLS_MS = 5_000;
 
 /** How long closing the producers of dead letters and parked records may take. */
 const CLOSE_PRODUCERS_MS = 1_000;
@@ -33,6 +37,7 @@ export class KafkaEventsEngine {
   readonly health: KafkaEventsHealth;
   readonly control: ConsumerControl;
   readonly scaler: PartitionScaler;
+  readonly sync: SyncFallbackClient;
   /** What others that handle records share with the consumers. */
   readonly surroundings: ProcessSurroundings;
   /** Of dead letters and parked records. */
@@ -74,6 +79,12 @@ export class KafkaEventsEngine {
       random: Math.random,
       owner: randomUUID(),
     };
+    this.sync = new SyncFallbackClient(settings.sync, {
+      clock,
+      signals,
+      sink: this.publisher,
+      random: Math.random,
+    });
     this.control = new ConsumerControl(clock, signals);
     this.consumers = new EventConsumers(this.surroundings, this.control, troubles);
     this.health = this.healthOf(signals);
@@ -85,8 +96,10 @@ export class KafkaEventsEngine {
     });
   }
 
-  /** Lets `publish` calls under way finish, then closes the producers and the store; never rejects. */
+  /** Lets calls and `publish` under way finish, then closes clients, producers and the store; never rejects. */
   async close(): Promise<void> {
+    // Before the publisher: a call may end as an event.
+    await this.sync.close(Math.min(this.settings.shutdownDrainMs, DRAIN_CALLS_MS));
     await this.publisher.close(Math.min(this.settings.shutdownDrainMs, FLUSH_MS));
     await this.aside.close(CLOSE_PRODUCERS_MS);
     const { store } = this.settings.idempotency;
@@ -96,7 +109,7 @@ export class KafkaEventsEngine {
 
   private healthOf(signals: SignalHub): KafkaEventsHealth {
     const { clock, deadLetter } = this.settings;
-    const { publisher, consumers, control } = this;
+    const { publisher, consumers, control, sync } = this;
     const redact = safeRedactor(deadLetter.redact);
     const redacted = (error: Error | null): string | null =>
       error === null ? null : redact(error.message);
@@ -110,6 +123,12 @@ export class KafkaEventsEngine {
         const { bufferedEvents, bufferedBytes, lastError } = publisher.stats();
         return { bufferedEvents, bufferedBytes, lastError: redacted(lastError) };
       },
+      sync: () =>
+        sync.states.map(({ trouble, ...state }) => ({
+          ...state,
+          openForMs: trouble === null ? null : clock.now() - trouble.since,
+          error: redacted(trouble?.error ?? null),
+        })),
       suspect: () => consumers.suspect,
       bufferedBytes: () => consumers.bufferedBytes,
       counts: () => signals.counts,

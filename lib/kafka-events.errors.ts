@@ -31,7 +31,12 @@ export type KafkaEventsErrorCode =
   | 'REDELIVERY'
   | 'BATCH_DECISION'
   | 'DIRECT_DELIVERY'
-  | 'DRIVER';
+  | 'DRIVER'
+  | 'SYNC_CALL'
+  | 'BREAKER_OPEN'
+  | 'BULKHEAD_FULL'
+  | 'DEADLINE_PASSED'
+  | 'MESSAGE_TOO_LARGE';
 
 export interface KafkaEventsErrorOptions {
   readonly cause?: unknown;
@@ -424,7 +429,7 @@ export class NotHereError extends KafkaEventsError {
   }
 }
 
-/** Thrown by `ConsumerControl` for what does not exist in this process, or cannot be so. */
+/** Thrown by `ConsumerControl` and `SyncFallbackClient` for what does not exist in this process, or cannot be so. */
 export class InvalidTargetError extends KafkaEventsError {
   constructor(message: string) {
     super('INVALID_TARGET', message);
@@ -516,6 +521,121 @@ export class DriverError extends KafkaEventsError {
     options: { readonly cause?: unknown } = {},
   ) {
     super('DRIVER', message, { ...options, retryable: kind === 'retryable' || kind === 'fenced' });
+  }
+}
+
+/** How a call of another service can fail: the names of gRPC's status codes, in their order from 1. */
+export const SYNC_STATUSES = [
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+] as const;
+
+export type SyncStatus = (typeof SYNC_STATUSES)[number];
+
+/** The method of another service that a call is of. */
+export interface SyncCallRef {
+  readonly service: string;
+  readonly method: string;
+}
+
+/**
+ * Who made a call fail: the `service`, by its answer or by giving none; the `guard` in front of it, which
+ * held the call back; or the `caller`, whose request, deadline or patience was not enough.
+ */
+export type SyncFailureOrigin = 'service' | 'guard' | 'caller';
+
+export interface SyncCallErrorOptions {
+  readonly origin?: SyncFailureOrigin;
+  readonly cause?: unknown;
+  readonly code?: KafkaEventsErrorCode;
+}
+
+const WORTH_REPEATING: ReadonlySet<SyncStatus> = new Set<SyncStatus>([
+  ...(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED'] as const),
+  ...(['ABORTED', 'INTERNAL', 'UNKNOWN'] as const),
+]);
+
+/** Thrown by `SyncFallbackClient` where a call failed and no fallback had an answer. */
+export class SyncCallError extends KafkaEventsError implements SyncCallRef {
+  readonly service: string;
+  readonly method: string;
+  /** Default `'service'`. */
+  readonly origin: SyncFailureOrigin;
+
+  /** @param message what happened; without values of the request. */
+  constructor(
+    call: SyncCallRef,
+    readonly status: SyncStatus,
+    message: string,
+    options: SyncCallErrorOptions = {},
+  ) {
+    const { origin = 'service', code = 'SYNC_CALL', ...rest } = options;
+    const retryable = origin !== 'caller' && WORTH_REPEATING.has(status);
+    super(code, `${call.service}.${call.method}: ${status}: ${message}`, { ...rest, retryable });
+    this.service = call.service;
+    this.method = call.method;
+    this.origin = origin;
+  }
+}
+
+/** Thrown without a call: most of the latest ones failed, and it is not time yet to try again. */
+export class BreakerOpenError extends SyncCallError {
+  /** @param retryInMs until a call is let through to try; 0 while one is under way. */
+  constructor(
+    call: SyncCallRef,
+    readonly retryInMs: number,
+    cause: Error | null,
+  ) {
+    const message = 'not called, its breaker is open: most of the latest calls failed';
+    super(call, 'UNAVAILABLE', message, { origin: 'guard', code: 'BREAKER_OPEN', cause });
+  }
+}
+
+/** Thrown without a call: as many as allowed are under way, and as many as allowed wait. */
+export class BulkheadFullError extends SyncCallError {
+  constructor(call: SyncCallRef, limits: { maxConcurrent: number; maxQueued: number }) {
+    const { maxConcurrent, maxQueued } = limits;
+    const message =
+      `not called, ${String(maxConcurrent)} calls are under way and ${String(maxQueued)} wait; ` +
+      'raise bulkhead.maxConcurrent or maxQueued if the service can take more';
+    super(call, 'RESOURCE_EXHAUSTED', message, { origin: 'guard', code: 'BULKHEAD_FULL' });
+  }
+}
+
+/** Thrown without a call: there was no time left for one when it was asked for. */
+export class DeadlinePassedError extends SyncCallError {
+  /** @param lateMs by how much the deadline had passed. */
+  constructor(
+    call: SyncCallRef,
+    readonly lateMs: number,
+  ) {
+    const message = `not called, the deadline was ${String(lateMs)} ms ago`;
+    super(call, 'DEADLINE_EXCEEDED', message, { origin: 'caller', code: 'DEADLINE_PASSED' });
+  }
+}
+
+/** Thrown where a request or a reply is larger than the transport's limit. */
+export class MessageTooLargeError extends SyncCallError {
+  constructor(call: SyncCallRef, message: string, cause?: unknown) {
+    super(call, 'RESOURCE_EXHAUSTED', message, {
+      origin: 'caller',
+      code: 'MESSAGE_TOO_LARGE',
+      cause,
+    });
   }
 }
 

@@ -6,9 +6,10 @@ import {
   type DynamicModule,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 
 import { ConsumerControl } from './consuming/consumer-control.js';
+import { SyncFallbackClient } from './fallback/sync-fallback-client.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import { KafkaEventsEngine } from './kafka-events.engine.js';
 import type { ConnectionSettings } from './kafka/connection.js';
@@ -64,8 +65,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
 /**
  * Event-driven services on Kafka: import it once, in the root module.
  *
- * It provides `EventPublisher`, `KafkaEventsHealth`, `ConsumerControl` and `PartitionScaler`, to all modules unless `isGlobal: false`. The
- * handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
+ * It provides `EventPublisher`, `KafkaEventsHealth`, `ConsumerControl`, `PartitionScaler` and
+ * `SyncFallbackClient`, to all modules unless `isGlobal: false`. The handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
  * publisher lives on until `onApplicationShutdown`, so that others may publish while they go down.
  */
 @Module({
@@ -121,6 +122,15 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine],
     },
     {
+      provide: SyncFallbackClient,
+      // Ready when it is injected, so that others may call while they boot.
+      useFactory: async ({ sync }: KafkaEventsEngine, moduleRef: ModuleRef) => {
+        await sync.open((token) => moduleRef.get(token, { strict: false }));
+        return sync;
+      },
+      inject: [KafkaEventsEngine, ModuleRef],
+    },
+    {
       provide: CONSUMER_RUNTIME,
       useFactory: ({ consumers }: KafkaEventsEngine) => consumers,
       inject: [KafkaEventsEngine],
@@ -131,6 +141,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     KafkaEventsHealth,
     ConsumerControl,
     PartitionScaler,
+    SyncFallbackClient,
     KafkaEventsServer,
     IdempotencyInterceptor,
     RetryDeadLetterFilter,

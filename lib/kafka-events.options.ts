@@ -5,6 +5,7 @@ import type { Deserializer, KafkaOptions } from '@nestjs/microservices';
 
 import type { DirectTransport } from './consuming/direct/direct-transport.js';
 import type { EventHandlerOverrides, Ordering } from './consuming/handler-options.js';
+import type { SyncRegistration, SyncServiceSettings } from './fallback/sync-service.js';
 import type { CrashLoopOptions, CrashLoopPolicy } from './failure/crash-loop.js';
 import type { OutageOptions, OutagePolicy } from './failure/outage-breaker.js';
 import type { RetryOptions, RetryPolicy } from './failure/retry-policy.js';
@@ -124,6 +125,12 @@ export interface DirectDeliveryOptions {
   readonly rememberMs?: number;
 }
 
+/** Other services that this one calls, for `SyncFallbackClient`. */
+export interface SyncOptions {
+  /** Each made by `syncService(…)`. */
+  readonly services?: readonly SyncRegistration[];
+}
+
 /** Options of `KafkaEventsModule.forRoot`; environment variables fill what is absent. */
 export interface KafkaEventsOptions {
   /** Environment: `KAFKA_CLIENT_ID`. */
@@ -186,6 +193,7 @@ export interface KafkaEventsOptions {
   readonly nestTransport?: NestTransportOptions;
   /** Lets others deliver events to handlers with `acceptsDirect`. Default: nobody listens. */
   readonly directDelivery?: DirectDeliveryOptions;
+  readonly sync?: SyncOptions;
   readonly observers?: readonly KafkaEventsObserver[];
   /** Another Kafka client. Default: kafkajs. @experimental */
   readonly driver?: (connection: ConnectionSettings) => KafkaDriver;
@@ -255,6 +263,7 @@ export interface KafkaEventsSettings {
   readonly nestTransport: NestTransportSettings;
   /** Null: nobody listens. */
   readonly directDelivery: DirectDeliverySettings | null;
+  readonly sync: readonly SyncServiceSettings[];
   readonly observers: readonly KafkaEventsObserver[];
   readonly driver: (connection: ConnectionSettings) => KafkaDriver;
   readonly clock: Clock;

@@ -17,6 +17,7 @@ import { OptionProblems } from './options/option-problems.js';
 import { COUNT, DRAIN_MS } from './options/option-ranges.js';
 import { hasMethods, isObject, OptionSection } from './options/option-section.js';
 import { readProducer } from './options/producer-options.js';
+import { readSync } from './options/sync-options.js';
 import { readRetry, readRetryTopics } from './options/retry-options.js';
 
 type Root = OptionSection<KafkaEventsOptions>;
@@ -76,6 +77,7 @@ function readSettings(
     shutdownDrainMs: root.integer('shutdownDrainMs', DRAIN_MS) ?? DEFAULTS.shutdownDrainMs,
     nestTransport: root.section('nestTransport', readNestTransport) ?? DEFAULTS.nestTransport,
     directDelivery: root.section('directDelivery', readDirectDelivery) ?? null,
+    sync: root.section('sync', readSync) ?? [],
     observers: [...(root.value('observers', 'a list of objects', isListOfObjects) ?? [])],
     driver: root.callback('driver') ?? defaultDriver,
     clock,

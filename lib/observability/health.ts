@@ -92,6 +92,19 @@ export interface PublisherHealth {
   readonly lastError: string | null;
 }
 
+/** Another service, as `SyncFallbackClient` knows it. */
+export interface SyncServiceHealth {
+  readonly service: string;
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  /** How long its breaker has not been closed; null when it is. */
+  readonly openForMs: number | null;
+  /** Why it opened last, redacted; null when it is closed. */
+  readonly error: string | null;
+  /** Calls under way, and calls that wait for their turn. */
+  readonly inFlight: number;
+  readonly queued: number;
+}
+
 /** What `KafkaEventsHealth.check` answers: plain data, for a probe, a page or a log line. */
 export interface HealthReport {
   /** `degraded`: works, but an operator should look; `problems` says at what. */
@@ -104,6 +117,8 @@ export interface HealthReport {
   readonly groups: readonly GroupHealth[];
   readonly stalled: readonly StalledPartition[];
   readonly publisher: PublisherHealth;
+  /** Services of `sync.services`. A sick one degrades what needs it, not this process's readiness. */
+  readonly sync: readonly SyncServiceHealth[];
   readonly bufferedBytes: number;
   /** Signals since the start, by name. */
   readonly counts: SignalCounts;
@@ -116,6 +131,7 @@ export interface HealthSources {
   /** The suspect of killing its process for which all other handlers wait; null when none does. */
   readonly suspect: () => HandlerRef | null;
   readonly publisher: () => PublisherHealth;
+  readonly sync: () => readonly SyncServiceHealth[];
   readonly bufferedBytes: () => number;
   readonly counts: () => SignalCounts;
   /** Why consumers that should run do not, redacted; null when they do. */
@@ -135,6 +151,7 @@ export class KafkaEventsHealth {
     const stalled = this.sources.stalled();
     const startProblem = this.sources.startProblem();
     const publisher = this.sources.publisher();
+    const sync = this.sources.sync();
     const counts = this.sources.counts();
     const ready = startProblem === null && groups.every(({ state }) => state === 'running');
     const down = startProblem !== null || groups.some(({ state }) => state === 'failed');
@@ -149,13 +166,14 @@ export class KafkaEventsHealth {
       ...suspectProblems(this.sources.suspect()),
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
+      ...sync.flatMap(serviceProblems),
       ...lastingProblems(counts),
     ];
     const status = down ? 'down' : problems.length > 0 ? 'degraded' : 'up';
     // Everything that fails here is retried by itself: a restart loses work and mends nothing.
     const live = groups.every(({ state }) => state !== 'stopped');
     const bufferedBytes = this.sources.bufferedBytes();
-    return { status, live, ready, problems, groups, stalled, publisher, bufferedBytes, counts };
+    return { status, live, ready, problems, groups, stalled, publisher, sync, bufferedBytes, counts };
   }
 }
 
@@ -203,6 +221,14 @@ function pausedProblems({ groupId, paused }: GroupHealth): string[] {
     ({ what, heldMs }) =>
       `group "${groupId}": ${what} is paused by an operator for ${seconds(heldMs)}`,
   );
+}
+
+function serviceProblems({ service, openForMs, error }: SyncServiceHealth): string[] {
+  if (openForMs === null) return [];
+  return [
+    `service "${service}" is not called, its breaker has been open for ${seconds(openForMs)}` +
+      (error === null ? '' : `: ${error}`),
+  ];
 }
 
 function suspectProblems(suspect: HandlerRef | null): string[] {

@@ -1,6 +1,7 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { DirectDeliveryReason } from '../kafka-events.errors.js';
 import type { TopicPartition } from '../kafka/records.js';
+import type { SyncCallError, SyncCallRef } from '../kafka-events.errors.js';
 import type { StallReason } from './stall-reason.js';
 
 /** What can be held: a handler everywhere it runs, a physical topic in every group, or a whole group. */
@@ -11,6 +12,14 @@ export type ConsumerTarget =
 export function nameOfTarget(target: ConsumerTarget): string {
   if ('groupId' in target) return `group "${target.groupId}"`;
   return 'topic' in target ? `topic "${target.topic}"` : `handler "${target.handlerId}"`;
+}
+
+/** A call of another service. */
+export interface SyncCallFigures extends SyncCallRef {
+  /** How often it was tried, at the breaker at least. */
+  readonly attempts: number;
+  /** In all, waits included. */
+  readonly durationMs: number;
 }
 
 /** The record a signal is about. */
@@ -178,6 +187,29 @@ export interface Signals {
   /** A drain before a rejoin or shutdown ended with handlers still running. */
   drainTimedOut: { readonly groupId: string; readonly running: number };
   consumerState: { readonly groupId: string; readonly state: string; readonly error: Error | null };
+  /** A service answered a call of `SyncFallbackClient`. */
+  syncCalled: SyncCallFigures;
+  /** It did not, and something else stood in for it: `source`, `ageMs` old where that is known. */
+  syncFellBack: SyncCallFigures & {
+    readonly source: string;
+    readonly ageMs: number | null;
+    readonly error: SyncCallError;
+  };
+  /** The caller was given an error: the service's refusal, or nothing stood in for it. */
+  syncCallFailed: SyncCallFigures & { readonly error: SyncCallError };
+  /** What should have stood in failed itself; the next fallback was tried. */
+  syncFallbackFailed: {
+    readonly service: string;
+    readonly method: string;
+    readonly error: Error;
+  };
+  /** A service is not called for so long, because of what its latest calls came to. */
+  breakerOpened: { readonly service: string; readonly error: Error; readonly openMs: number };
+  /** A few calls are let through, to try whether it is well again. */
+  breakerHalfOpened: { readonly service: string };
+  /** It is; the breaker had first opened so long ago. */
+  breakerClosed: { readonly service: string; readonly openForMs: number };
+
   /** The group has other members, but the idempotency store lives in this process alone. */
   unsharedStore: { readonly groupId: string; readonly members: number };
 }

@@ -187,6 +187,20 @@ export function signalLog(
       if (error === null) log.debug(line);
       else log.error(line);
     },
+    onBreakerOpened: ({ service, error, openMs }) => {
+      log.error(`service "${service}" is not called for ${String(openMs)} ms${why(error)}`);
+    },
+    onBreakerHalfOpened: ({ service }) => {
+      log.log(`service "${service}" is tried again`);
+    },
+    onBreakerClosed: ({ service, openForMs }) => {
+      log.log(`service "${service}" is well again, after ${String(openForMs)} ms`);
+    },
+    onSyncFallbackFailed: ({ service, method, error }) => {
+      if (seldom(`fallback ${service} ${method}`)) {
+        log.error(`a fallback of ${service}.${method} failed${why(error)}`);
+      }
+    },
     onUnsharedStore: ({ groupId, members }) => {
       if (!seldom(`unshared ${groupId}`)) return;
       log.warn(

@@ -1,5 +1,8 @@
 import type { AdaptivePolicy } from '../consuming/adaptive-limit.js';
 import type { BatchPolicy, HandlerSettings } from '../consuming/handler-options.js';
+import type { CachePolicy } from '../fallback/reply-cache.js';
+import type { SyncServiceSettings } from '../fallback/sync-service.js';
+import type { SyncStatus } from '../kafka-events.errors.js';
 import { DEFAULT_CRASH_LOOP } from '../failure/crash-loop.js';
 import { redactSecrets } from '../failure/redact.js';
 import { DEFAULT_RETRY } from '../failure/retry-policy.js';
@@ -50,6 +53,8 @@ interface Defaults
     HandlerSettings,
     'concurrency' | 'ordering' | 'timeoutMs' | 'onDeadLetter' | 'acceptsDirect'
   >;
+  readonly syncService: Omit<SyncServiceSettings, 'name' | 'transport' | 'methods' | 'path'>;
+  readonly replyCache: CachePolicy;
   readonly adaptive: Omit<AdaptivePolicy, 'max'>;
   readonly batch: BatchPolicy;
   readonly directDelivery: Omit<DirectDeliverySettings, 'transport'>;
@@ -112,6 +117,40 @@ export const DEFAULTS = {
     includeStack: false,
     redact: redactSecrets,
     onUndeliverable: 'hold',
+  },
+  syncService: {
+    breaker: {
+      calls: 20,
+      minCalls: 10,
+      failing: 0.5,
+      slowCallMs: null,
+      slow: 0.8,
+      openMs: 5 * SECOND,
+      maxOpenMs: MINUTE,
+      probes: 2,
+      probeTimeoutMs: 5 * SECOND,
+    },
+    bulkhead: { maxConcurrent: 32, maxQueued: 64 },
+    retry: {
+      attempts: 3,
+      initialDelayMs: 50,
+      factor: 2,
+      maxDelayMs: SECOND,
+      statuses: new Set<SyncStatus>(['UNAVAILABLE']),
+      budget: 0.2,
+    },
+    failureStatuses: new Set<SyncStatus>([
+      ...(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED'] as const),
+      ...(['INTERNAL', 'UNKNOWN', 'DATA_LOSS'] as const),
+    ]),
+    hurryMs: 50,
+    unnamed: { idempotent: false, deadlineMs: SECOND, fallbacks: [] },
+  },
+  replyCache: {
+    kind: 'cache',
+    maxAgeMs: MINUTE,
+    maxEntries: 1_000,
+    key: (request) => JSON.stringify(request),
   },
   adaptive: { min: 1, tolerance: 1.5 },
   handler: {

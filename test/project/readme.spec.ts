@@ -150,6 +150,7 @@ const SECTIONS = [
   'crashLoop',
   'retryTopic',
   'directDelivery',
+  'sync',
 ];
 /** These may also be `false`, and stand for themselves. */
 const SWITCHES = ['outage', 'crashLoop'];

@@ -10,8 +10,8 @@ import { packInto } from '../support/packed-package.js';
 
 const run = promisify(execFile);
 
-/** It has 270 kB with a Kafka for tests inside: what makes it grow by half is looked at. */
-const MAX_BYTES = 400_000;
+/** It has 440 kB with a Kafka for tests inside: what makes it grow by half is looked at. */
+const MAX_BYTES = 650_000;
 
 describe('the package as it is published', () => {
   let tarball: string;

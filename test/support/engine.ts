@@ -214,6 +214,7 @@ function engineSettings(
       maxWaitingBytes: 16 * 1_048_576,
     },
     outage: null,
+    sync: [],
     crashLoop: DEFAULT_CRASH_LOOP,
     idempotency: { store, windowMs: 60_000, onStoreError: 'pause' },
     deadLetter: {

@@ -80,6 +80,7 @@ describe('second look', () => {
       groups: () => [groupHealth(engine.consumer, [], (text) => text, 0)],
       stalled: () => [],
       publisher: () => ({ bufferedEvents: 0, bufferedBytes: 0, lastError: null }),
+      sync: () => [],
       bufferedBytes: () => 0,
       counts: () => ({ commitFailed: engine.count('commitFailed'), observerErrors: 0 }),
       startProblem: () => null,
