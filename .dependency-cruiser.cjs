@@ -63,6 +63,7 @@ module.exports = {
         path: [
           '^lib/kafka/driver\\.ts$',
           '^lib/idempotency/idempotency-store\\.ts$',
+          '^lib/views/view-store\\.ts$',
           '^lib/observability/',
         ],
       },
@@ -122,6 +123,15 @@ module.exports = {
       severity: 'error',
       from: { path: '^lib/', pathNot: ['^lib/[^/]+\\.ts$', '^lib/nest-transport/'] },
       to: { path: '^lib/nest-transport/' },
+    },
+    {
+      name: 'views-stand-on-the-engine',
+      comment: 'A projector is a handler like any other: the engine knows nothing of views.',
+      severity: 'error',
+      from: {
+        path: '^lib/(consuming|contracts|failure|idempotency|kafka|observability|publishing|scaling)/',
+      },
+      to: { path: '^lib/views/' },
     },
     {
       name: 'testing-is-for-users',

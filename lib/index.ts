@@ -148,6 +148,41 @@ export type {
   SyncResult,
 } from './fallback/sync-result.js';
 export type { SyncAttempt, SyncMetadata, SyncTransport } from './fallback/sync-transport.js';
+// Views.
+export { MaterialisedViews } from './views/materialised-views.js';
+export type {
+  ListOptions,
+  MaterialisedView,
+  ViewRow,
+  ViewStaleness,
+  ViewTarget,
+  WaitForOptions,
+} from './views/materialised-view.js';
+export {
+  defineView,
+  projects,
+  type ProjectedEvent,
+  type Projection,
+  type Projects,
+  type ViewDefinition,
+  type ViewOptions,
+} from './views/view-definition.js';
+export { MemoryViewStore, type MemoryViewStoreOptions } from './views/memory-view-store.js';
+export type { ViewsOptions } from './views/views-options.js';
+export type {
+  ChangeAnswer,
+  ChangePlace,
+  Generation,
+  KeyedRow,
+  RowQuery,
+  RowValue,
+  StoredRow,
+  ViewChange,
+  ViewPosition,
+  ViewRef,
+  ViewStore,
+  ViewWork,
+} from './views/view-store.js';
 
 // Watching.
 export { ConsumerControl, type HeldTarget, type KeyTarget } from './consuming/consumer-control.js';
@@ -164,6 +199,7 @@ export type {
   PausedHealth,
   UnavailableTopic,
   PartitionHealth,
+  ViewHealth,
   PublisherHealth,
   StalledPartition,
   SyncServiceHealth,
@@ -178,6 +214,7 @@ export type {
   SignalName,
   Signals,
   SyncCallFigures,
+  ViewSignal,
 } from './observability/observer.js';
 
 // Another Kafka client: see `KafkaEventsOptions.driver`.
@@ -245,7 +282,11 @@ export {
   SyncCallError,
   UndecodableRecordError,
   UnknownTopicError,
+  UnknownViewError,
   UnroutableRecordError,
+  ViewBehindError,
+  ViewFullError,
+  ViewNotReadyError,
 } from './kafka-events.errors.js';
 export type {
   ClaimLoss,

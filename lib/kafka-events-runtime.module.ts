@@ -51,7 +51,11 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
     const settings = this.moduleRef.get<KafkaEventsSettings>(KAFKA_EVENTS_SETTINGS, {
       strict: false,
     });
-    if (!settings.consume) return;
+    if (!settings.consume) {
+      // Views that others keep can be read, and waited for, here too.
+      if (settings.connect && settings.views !== null) await this.consumers.start([]);
+      return;
+    }
     const server = this.moduleRef.get(KafkaEventsServer, { strict: false });
     const { modules, applicationConfig: config } = this;
     checkPlainServers(modules, config, settings);

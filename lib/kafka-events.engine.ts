@@ -4,6 +4,7 @@ import { withinMs } from './contracts/within.js';
 import type { ProcessSurroundings } from './consuming/build-group.js';
 import { groupHealth } from './consuming/consumer-health.js';
 import { ConsumerControl } from './consuming/consumer-control.js';
+import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
 import { EventConsumers } from './consuming/event-consumers.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import { KafkaEventsHealth } from './observability/health.js';
@@ -15,6 +16,9 @@ import { EventPublisher } from './publishing/event-publisher.js';
 import { RecordSender } from './publishing/record-sender.js';
 import { PartitionScaler } from './scaling/partition-scaler.js';
 import { SyncFallbackClient } from './fallback/sync-fallback-client.js';
+import type { MaterialisedViews } from './views/materialised-views.js';
+import { viewsOf } from './views/views-of.js';
+import { ViewedConsumers } from './views/viewed-consumers.js';
 
 /** How long events that are on their way may take to be acknowledged. */
 const FLUSH_MS = 5_000;
@@ -34,6 +38,9 @@ const CLOSE_PRODUCERS_MS = 1_000;
 export class KafkaEventsEngine {
   readonly publisher: EventPublisher;
   readonly consumers: EventConsumers;
+  readonly views: MaterialisedViews;
+  /** What the application starts and stops: the consumers, and behind them the views. */
+  readonly runtime: ConsumerRuntime;
   readonly health: KafkaEventsHealth;
   readonly control: ConsumerControl;
   readonly scaler: PartitionScaler;
@@ -87,6 +94,8 @@ export class KafkaEventsEngine {
     });
     this.control = new ConsumerControl(clock, signals);
     this.consumers = new EventConsumers(this.surroundings, this.control, troubles);
+    this.views = viewsOf(this.surroundings, this.consumers);
+    this.runtime = new ViewedConsumers(this.consumers, this.views, settings.onUnavailable);
     this.health = this.healthOf(signals);
     this.scaler = new PartitionScaler({
       admin: () => driver.admin(),
@@ -102,14 +111,14 @@ export class KafkaEventsEngine {
     await this.sync.close(Math.min(this.settings.shutdownDrainMs, DRAIN_CALLS_MS));
     await this.publisher.close(Math.min(this.settings.shutdownDrainMs, FLUSH_MS));
     await this.aside.close(CLOSE_PRODUCERS_MS);
-    const { store } = this.settings.idempotency;
-    const closing = Promise.resolve().then(() => store.close?.());
-    await withinMs(closing, CLOSE_STORE_MS);
+    const { idempotency, views } = this.settings;
+    const closing = [idempotency.store, views?.store].map(async (store) => store?.close?.());
+    await withinMs(Promise.allSettled(closing), CLOSE_STORE_MS);
   }
 
   private healthOf(signals: SignalHub): KafkaEventsHealth {
     const { clock, deadLetter } = this.settings;
-    const { publisher, consumers, control, sync } = this;
+    const { publisher, consumers, control, sync, views } = this;
     const redact = safeRedactor(deadLetter.redact);
     const redacted = (error: Error | null): string | null =>
       error === null ? null : redact(error.message);
@@ -119,6 +128,7 @@ export class KafkaEventsEngine {
           groupHealth(group, control.heldIn(group), redact, clock.now()),
         ),
       stalled: () => consumers.stalled,
+      views: () => views.health(),
       publisher: () => {
         const { bufferedEvents, bufferedBytes, lastError } = publisher.stats();
         return { bufferedEvents, bufferedBytes, lastError: redacted(lastError) };

@@ -36,7 +36,11 @@ export type KafkaEventsErrorCode =
   | 'BREAKER_OPEN'
   | 'BULKHEAD_FULL'
   | 'DEADLINE_PASSED'
-  | 'MESSAGE_TOO_LARGE';
+  | 'MESSAGE_TOO_LARGE'
+  | 'UNKNOWN_VIEW'
+  | 'VIEW_NOT_READY'
+  | 'VIEW_BEHIND'
+  | 'VIEW_FULL';
 
 export interface KafkaEventsErrorOptions {
   readonly cause?: unknown;
@@ -76,7 +80,7 @@ export class InvalidOptionsError extends KafkaEventsError {
   }
 }
 
-/** Thrown when an event is declared in a way that cannot work. */
+/** Thrown when an event or a view is declared in a way that cannot work. */
 export class InvalidDefinitionError extends KafkaEventsError {
   constructor(message: string, options?: KafkaEventsErrorOptions) {
     super('INVALID_DEFINITION', message, options);
@@ -353,7 +357,7 @@ export class ShutdownError extends KafkaEventsError {
   }
 }
 
-/** Thrown by idempotency stores that cannot be reached; always retryable. */
+/** Thrown by stores that cannot be reached, of idempotency or of views; always retryable. */
 export class StoreUnavailableError extends KafkaEventsError {
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
     super('STORE_UNAVAILABLE', message, { ...options, retryable: true });
@@ -506,6 +510,55 @@ export class DirectDeliveryError extends KafkaEventsError {
     options: { readonly cause?: unknown } = {},
   ) {
     super('DIRECT_DELIVERY', message, { ...options, retryable: PASSING.includes(reason) });
+  }
+}
+
+/** Thrown by `MaterialisedViews.of` for a view that is not among the module's. */
+export class UnknownViewError extends KafkaEventsError {
+  constructor(message: string) {
+    super('UNKNOWN_VIEW', message);
+  }
+}
+
+/** Thrown by a view that has not been built yet; `KafkaEventsHealth` tells how far it is. */
+export class ViewNotReadyError extends KafkaEventsError {
+  constructor(
+    readonly view: string,
+    why: string,
+  ) {
+    super('VIEW_NOT_READY', `the view "${view}" cannot be read yet: ${why}`, { retryable: true });
+  }
+}
+
+/** Thrown by `waitFor` when the view does not come so far in time; the event is not lost for it. */
+export class ViewBehindError extends KafkaEventsError {
+  /** @param recordsBehind records between where the view is and where it was waited for; null when unknown. */
+  constructor(
+    readonly view: string,
+    readonly recordsBehind: number | null,
+    timeoutMs: number,
+  ) {
+    const how = recordsBehind === null ? 'an unknown number of' : String(recordsBehind);
+    super(
+      'VIEW_BEHIND',
+      `the view "${view}" was still ${how} record(s) behind after ${String(timeoutMs)} ms; ` +
+        'read it as it is, or wait for it again',
+      { retryable: true },
+    );
+  }
+}
+
+/** Why a view in memory changes no more: it has as many rows as it may. */
+export class ViewFullError extends KafkaEventsError {
+  constructor(
+    readonly view: string,
+    maxRows: number,
+  ) {
+    super(
+      'VIEW_FULL',
+      `the view "${view}" has ${String(maxRows)} rows, as many as it may, and changes no more; raise maxRows of ` +
+        'its MemoryViewStore, or keep it in Postgres',
+    );
   }
 }
 

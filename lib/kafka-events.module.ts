@@ -31,6 +31,7 @@ import { driverLog } from './observability/driver-log.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { PartitionScaler } from './scaling/partition-scaler.js';
 import { resolveOptions } from './resolve-options.js';
+import { MaterialisedViews } from './views/materialised-views.js';
 
 interface ModuleVisibility {
   /** False: only modules that import the module see the publisher. Default true. */
@@ -65,8 +66,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
 /**
  * Event-driven services on Kafka: import it once, in the root module.
  *
- * It provides `EventPublisher`, `KafkaEventsHealth`, `ConsumerControl`, `PartitionScaler` and
- * `SyncFallbackClient`, to all modules unless `isGlobal: false`. The handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
+ * It provides `EventPublisher`, `KafkaEventsHealth`, `ConsumerControl`, `PartitionScaler`,
+ * `SyncFallbackClient` and `MaterialisedViews`, to all modules unless `isGlobal: false`. The handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
  * publisher lives on until `onApplicationShutdown`, so that others may publish while they go down.
  */
 @Module({
@@ -131,8 +132,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine, ModuleRef],
     },
     {
+      provide: MaterialisedViews,
+      useFactory: ({ views }: KafkaEventsEngine) => views,
+      inject: [KafkaEventsEngine],
+    },
+    {
       provide: CONSUMER_RUNTIME,
-      useFactory: ({ consumers }: KafkaEventsEngine) => consumers,
+      useFactory: ({ runtime }: KafkaEventsEngine) => runtime,
       inject: [KafkaEventsEngine],
     },
   ],
@@ -142,6 +148,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     ConsumerControl,
     PartitionScaler,
     SyncFallbackClient,
+    MaterialisedViews,
     KafkaEventsServer,
     IdempotencyInterceptor,
     RetryDeadLetterFilter,

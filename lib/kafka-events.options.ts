@@ -13,6 +13,9 @@ import type { IdempotencyStore } from './idempotency/idempotency-store.js';
 import type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
 import type { KafkaDriver } from './kafka/driver.js';
 import type { KafkaEventsObserver } from './observability/observer.js';
+import type { ViewDefinition } from './views/view-definition.js';
+import type { ViewStore } from './views/view-store.js';
+import type { ViewsOptions } from './views/views-options.js';
 
 /** Not exported by Nest under its name. */
 type KafkaParserConfig = NonNullable<NonNullable<KafkaOptions['options']>['parser']>;
@@ -173,6 +176,8 @@ export interface KafkaEventsOptions {
   readonly crashLoop?: CrashLoopOptions | false;
   readonly idempotency?: IdempotencyOptions;
   readonly deadLetter?: DeadLetterOptions;
+  /** Materialised views; `MaterialisedViews` gives them to read from. Default: none. */
+  readonly views?: ViewsOptions;
   /** Overrides of decorators by handler id. */
   readonly handlers?: Readonly<Record<string, EventHandlerOverrides>>;
   /** Overrides by consumer group. */
@@ -255,6 +260,8 @@ export interface KafkaEventsSettings {
     readonly onStoreError: 'pause' | 'process';
   };
   readonly deadLetter: DeadLetterSettings;
+  /** Null: there are none. */
+  readonly views: { readonly store: ViewStore; readonly views: readonly ViewDefinition[] } | null;
   readonly handlerOverrides: Readonly<Record<string, EventHandlerOverrides>>;
   readonly globalEnhancers: boolean;
   readonly missingId: 'derive' | 'dead-letter';

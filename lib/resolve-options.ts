@@ -19,6 +19,7 @@ import { hasMethods, isObject, OptionSection } from './options/option-section.js
 import { readProducer } from './options/producer-options.js';
 import { readSync } from './options/sync-options.js';
 import { readRetry, readRetryTopics } from './options/retry-options.js';
+import { readViews } from './options/views-options.js';
 
 type Root = OptionSection<KafkaEventsOptions>;
 type DriverFactory = (connection: ConnectionSettings) => KafkaDriver;
@@ -54,6 +55,7 @@ function readSettings(
     root.value('clock', 'a clock', (value) =>
       hasMethods(value, ['now', 'setTimeout', 'clearTimeout']),
     ) ?? systemClock;
+  const consumer = readConsumer(root, env);
   return {
     connection: readConnection(root, env, connect),
     consume,
@@ -62,7 +64,7 @@ function readSettings(
     topics: root.oneOf('topics', ['verify', 'create', 'unchecked']) ?? DEFAULTS.topics,
     createPartitions: root.integer('createPartitions', COUNT) ?? DEFAULTS.createPartitions,
     topicName: root.callback('topicName') ?? DEFAULTS.topicName,
-    ...readConsumer(root, env),
+    ...consumer,
     producer: root.section('producer', readProducer) ?? DEFAULTS.producer,
     retry: { ...DEFAULTS.retry, ...root.section('retry', readRetry) },
     retryTopic: root.section('retryTopic', readRetryTopics) ?? DEFAULTS.retryTopic,
@@ -70,6 +72,7 @@ function readSettings(
     crashLoop: readCrashLoop(root),
     idempotency: readIdempotency(root, env, clock, consume && connect),
     deadLetter: root.section('deadLetter', readDeadLetter) ?? DEFAULTS.deadLetter,
+    views: readViews(root, clock, consumer.defaultGroupId !== null),
     handlerOverrides: readOverrides(root),
     globalEnhancers: root.boolean('globalEnhancers') ?? DEFAULTS.globalEnhancers,
     missingId: root.oneOf('missingId', ['derive', 'dead-letter']) ?? DEFAULTS.missingId,

@@ -101,7 +101,7 @@ export function buildGroup(
     maxWaiting: settings.retryTopic.maxWaitingRecords,
     signals,
     clock,
-    unsharedStore: inProcess,
+    unsharedStore: inProcess && handlers.some(({ settings: own }) => own.idempotency !== null),
   });
   const routes = [...topics.values()].flatMap((topic) => topic.routes.routes);
   const dispatcher = new Dispatcher(routes, consumer.deliver);

@@ -20,6 +20,7 @@ import type { GroupConsumer } from './group-consumer.js';
 import { Quarantine } from './quarantine.js';
 import { ensureTopics } from './required-topics.js';
 import { StallWatch } from './stall-watch.js';
+import { withoutCommits } from './without-commits.js';
 
 /** Time that leaving the groups may take after the drain. */
 const LEAVE_MS = 5_000;
@@ -27,6 +28,11 @@ const LEAVE_MS = 5_000;
 const NO_DIRECT_DELIVERY = { deadlineMs: 30_000, maxInFlight: 64 };
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
+
+export interface JoinOptions {
+  /** Whether what is dealt with is committed. */
+  readonly commits: boolean;
+}
 
 /** All consumer groups of one application: started at boot, stopped before anything else is destroyed. */
 export class EventConsumers {
@@ -101,7 +107,7 @@ export class EventConsumers {
     } catch (thrown) {
       const error = toError(thrown);
       if (this.#stopping.signal.aborted) return;
-      await this.#dropGroups(0);
+      await this.#dropGroups(this.#expected, 0);
       if (this.around.settings.onUnavailable === 'fail' || !mayPass(error)) {
         // Nest closes nothing of an application that failed to boot.
         this.#stalls.stop();
@@ -122,7 +128,7 @@ export class EventConsumers {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#stalls.stop();
-    await this.#dropGroups(this.around.settings.shutdownDrainMs);
+    await this.#dropGroups([...this.#groups.keys()], this.around.settings.shutdownDrainMs);
     await this.#stopListening();
   }
 
@@ -133,30 +139,76 @@ export class EventConsumers {
     await withinMs(closing, LEAVE_MS, clock);
   }
 
-  async #tryStart(handlers: readonly BoundHandler[]): Promise<void> {
-    const { settings, driver } = this.around;
-    const admin = driver.admin();
+  /**
+   * Joins one more group, beside those of `start`; resolves at its first assignment. When it rejects, the group is
+   * not there.
+   *
+   * @param options.commits false for a group that reads everything at every start: it leaves nothing on the broker.
+   * @throws MissingTopicsError, DriverError as `start` does, whatever `onUnavailable` says.
+   */
+  async join(
+    groupId: string,
+    handlers: readonly BoundHandler[],
+    options: JoinOptions,
+  ): Promise<void> {
+    await this.#ensureTopics(handlers);
+    if (this.#stopping.signal.aborted) throw new ShutdownError();
     try {
-      await ensureTopics(settings, handlers, admin);
-    } finally {
-      await admin.close();
+      await this.#startGroup(groupId, handlers, options);
+    } catch (error) {
+      await this.leave(groupId, 0);
+      throw error;
     }
+  }
+
+  /** Drains, commits and leaves a group that was joined, and forgets it. Never rejects. */
+  async leave(
+    groupId: string,
+    drainMs: number = this.around.settings.shutdownDrainMs,
+  ): Promise<void> {
+    await this.#dropGroups([groupId], drainMs);
+  }
+
+  async #tryStart(handlers: readonly BoundHandler[]): Promise<void> {
+    const { settings } = this.around;
+    await this.#ensureTopics(handlers);
     await settings.idempotency.store.verify?.();
     // The shutdown may have come meanwhile: from here on it would not know of what we start.
     if (this.#stopping.signal.aborted) throw new ShutdownError();
-    const starting = this.#expected.map(async (groupId) => {
+    const starting = this.#expected.map((groupId) => {
       const own = handlers.filter((handler) => handler.settings.groupId === groupId);
-      const budgets = { budget: this.#budget, parkedBudget: this.#parkedBudget };
-      const around = { ...this.around, ...budgets, quarantine: this.#quarantine };
-      const group = buildGroup(settings.group(groupId), own, around);
-      const detach = this.control.attach(group.consumer);
-      this.#groups.set(groupId, { ...group, detach });
-      await group.consumer.start();
+      return this.#startGroup(groupId, own, { commits: true });
     });
     const results = await Promise.allSettled(starting);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw toError(failed.reason);
     this.#problem = null;
+  }
+
+  async #ensureTopics(handlers: readonly BoundHandler[]): Promise<void> {
+    const admin = this.around.driver.admin();
+    try {
+      await ensureTopics(this.around.settings, handlers, admin);
+    } finally {
+      await admin.close();
+    }
+  }
+
+  async #startGroup(
+    groupId: string,
+    handlers: readonly BoundHandler[],
+    { commits }: JoinOptions,
+  ): Promise<void> {
+    const { settings, driver } = this.around;
+    const around = {
+      ...this.around,
+      ...{ budget: this.#budget, parkedBudget: this.#parkedBudget, quarantine: this.#quarantine },
+      driver: commits ? driver : withoutCommits(driver),
+    };
+    const group = buildGroup(settings.group(groupId), handlers, around);
+    const detach = this.control.attach(group.consumer);
+    this.#groups.set(groupId, { ...group, detach });
+    await group.consumer.start();
   }
 
   async #keepTrying(handlers: readonly BoundHandler[]): Promise<void> {
@@ -170,14 +222,14 @@ export class EventConsumers {
         return;
       } catch (thrown) {
         if (isStopping()) return;
-        await this.#dropGroups(0);
+        await this.#dropGroups(this.#expected, 0);
         this.#failed(toError(thrown));
       }
     }
   }
 
-  async #dropGroups(drainMs: number): Promise<void> {
-    const groups = [...this.#groups.values()];
+  async #dropGroups(ids: readonly string[], drainMs: number): Promise<void> {
+    const groups = ids.flatMap((id) => this.#groups.get(id) ?? []);
     await Promise.all(
       groups.map(async ({ consumer, claims, detach }) => {
         detach();
@@ -186,7 +238,8 @@ export class EventConsumers {
       }),
     );
     // After a failed start only: a stopped application still answers for its health.
-    if (!this.#stopping.signal.aborted) this.#groups.clear();
+    if (this.#stopping.signal.aborted) return;
+    for (const id of ids) this.#groups.delete(id);
   }
 
   #failed(error: Error): void {
@@ -198,7 +251,7 @@ export class EventConsumers {
 }
 
 /** Whether waiting may help: wrong credentials, missing topics and defects do not go away by themselves. */
-function mayPass(error: Error): boolean {
+export function mayPass(error: Error): boolean {
   const isOurs = error instanceof DriverError || error instanceof StoreUnavailableError;
   return isOurs && error.retryable;
 }

@@ -85,6 +85,21 @@ export interface PartitionHealth extends TopicPartition {
   readonly fetchError: string | null;
 }
 
+export interface ViewHealth {
+  readonly view: string;
+  readonly version: number;
+  /** `building`: it cannot be read yet; `rebuilding`: it can, and another generation is being built. */
+  readonly state: 'building' | 'live' | 'rebuilding';
+  /** Consumer groups that this process keeps it with. */
+  readonly groupIds: readonly string[];
+  /** Offsets between it and the end of the log, as last seen; null before that is known. */
+  readonly recordsBehind: number | null;
+  /** Since the log was last seen to hold nothing that it does not have by now; null before that is known. */
+  readonly ageMs: number | null;
+  /** Why it is not kept up to date, redacted; null when it is. */
+  readonly problem: string | null;
+}
+
 export interface PublisherHealth {
   readonly bufferedEvents: number;
   readonly bufferedBytes: number;
@@ -111,11 +126,12 @@ export interface HealthReport {
   readonly status: 'up' | 'degraded' | 'down';
   /** False when only a restart would help. */
   readonly live: boolean;
-  /** True when every group has its assignment. */
+  /** True when every group of handlers has its assignment, and every view can be read. */
   readonly ready: boolean;
   readonly problems: readonly string[];
   readonly groups: readonly GroupHealth[];
   readonly stalled: readonly StalledPartition[];
+  readonly views: readonly ViewHealth[];
   readonly publisher: PublisherHealth;
   /** Services of `sync.services`. A sick one degrades what needs it, not this process's readiness. */
   readonly sync: readonly SyncServiceHealth[];
@@ -130,6 +146,7 @@ export interface HealthSources {
   readonly stalled: () => readonly StalledPartition[];
   /** The suspect of killing its process for which all other handlers wait; null when none does. */
   readonly suspect: () => HandlerRef | null;
+  readonly views: () => readonly ViewHealth[];
   readonly publisher: () => PublisherHealth;
   readonly sync: () => readonly SyncServiceHealth[];
   readonly bufferedBytes: () => number;
@@ -153,7 +170,13 @@ export class KafkaEventsHealth {
     const publisher = this.sources.publisher();
     const sync = this.sources.sync();
     const counts = this.sources.counts();
-    const ready = startProblem === null && groups.every(({ state }) => state === 'running');
+    const views = this.sources.views();
+    // A view can be read while its groups come and go.
+    const ofViews = new Set(views.flatMap(({ groupIds }) => groupIds));
+    const ready =
+      startProblem === null &&
+      groups.every(({ groupId, state }) => state === 'running' || ofViews.has(groupId)) &&
+      views.every(({ state }) => state !== 'building');
     const down = startProblem !== null || groups.some(({ state }) => state === 'failed');
     const problems = [
       ...(startProblem === null ? [] : [`consumers not started: ${startProblem}`]),
@@ -163,6 +186,7 @@ export class KafkaEventsHealth {
       ...groups.flatMap(outageProblems),
       ...groups.flatMap(heldKeyProblems),
       ...groups.flatMap(pausedProblems),
+      ...views.flatMap(viewProblems),
       ...suspectProblems(this.sources.suspect()),
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
@@ -173,7 +197,10 @@ export class KafkaEventsHealth {
     // Everything that fails here is retried by itself: a restart loses work and mends nothing.
     const live = groups.every(({ state }) => state !== 'stopped');
     const bufferedBytes = this.sources.bufferedBytes();
-    return { status, live, ready, problems, groups, stalled, publisher, sync, bufferedBytes, counts };
+    return {
+      ...{ status, live, ready, problems, groups, stalled, views },
+      ...{ publisher, sync, bufferedBytes, counts },
+    };
   }
 }
 
@@ -229,6 +256,13 @@ function serviceProblems({ service, openForMs, error }: SyncServiceHealth): stri
     `service "${service}" is not called, its breaker has been open for ${seconds(openForMs)}` +
       (error === null ? '' : `: ${error}`),
   ];
+}
+
+function viewProblems({ view, state, recordsBehind, problem }: ViewHealth): string[] {
+  if (problem !== null) return [`view "${view}" is not kept up to date: ${problem}`];
+  if (state !== 'building') return [];
+  const left = recordsBehind === null ? 'an unknown number of' : String(recordsBehind);
+  return [`view "${view}" is being built, ${left} record(s) to go`];
 }
 
 function suspectProblems(suspect: HandlerRef | null): string[] {

@@ -35,6 +35,12 @@ export interface HandlerRef extends RecordRef {
   readonly eventType: string;
 }
 
+/** The materialised view a signal is about. */
+export interface ViewSignal {
+  readonly view: string;
+  readonly version: number;
+}
+
 /** Every signal of the engine with what it carries: one table, which the health counters share. */
 export interface Signals {
   /** `publish` was acknowledged. */
@@ -160,6 +166,15 @@ export interface Signals {
   };
   /** That record has ended, or its partition is held by an operator or somebody else's now. */
   stallEnded: RecordRef & { readonly stalledMs: number };
+
+  /** A generation of a view is being built from the log. */
+  viewBuilding: ViewSignal & { readonly generation: string };
+  /** A generation of a view is read from now on: it was built, or there when the process started. */
+  viewLive: ViewSignal & { readonly generation: string };
+  /** A view could not be seen to, or changed: it is tried again, and what it shows gets older. */
+  viewFailed: ViewSignal & { readonly error: Error };
+  /** The log begins at `start`: what was before is gone, and the generation at hand has never had it. */
+  viewRecordsGone: ViewSignal & TopicPartition & { readonly start: bigint };
 
   /** A defect of the engine: the record stays unsettled, and its partition's watermark with it. */
   engineFault: RecordRef & { readonly error: Error };

@@ -103,6 +103,21 @@ export function signalLog(
         `${handler(ref)}: key ${JSON.stringify(key)} goes on after ${String(heldMs)} ms, ${how}`,
       );
     },
+    onViewBuilding: ({ view, version, generation }) => {
+      log.log(`view "${view}" v${String(version)}: generation ${generation} is being built`);
+    },
+    onViewLive: ({ view, version, generation }) => {
+      log.log(`view "${view}" v${String(version)}: generation ${generation} is read from now on`);
+    },
+    onViewFailed: ({ view, error }) => {
+      if (seldom(`view ${view}`)) log.error(`view "${view}" is not kept up to date${why(error)}`);
+    },
+    onViewRecordsGone: ({ view, start, ...partition }) => {
+      log.warn(
+        `view "${view}" is made without what ${partitionName(partition)} held before offset ` +
+          `${String(start)}: retention has removed it`,
+      );
+    },
     onDeadLetterFailed: ({ deadLetterTopic, error, ...ref }) => {
       if (seldom(`dlq ${deadLetterTopic}`)) {
         log.error(`${place(ref)}: "${deadLetterTopic}" did not take it, offset held${why(error)}`);

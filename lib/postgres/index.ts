@@ -4,3 +4,4 @@ export {
 } from '../idempotency/postgres/postgres-idempotency-store.js';
 export { inTransaction } from './in-transaction.js';
 export type { PostgresOptions } from './postgres-database.js';
+export { PostgresViewStore } from '../views/postgres/postgres-view-store.js';

@@ -2,7 +2,7 @@ import pg, { type Pool, type PoolClient } from 'pg';
 
 import { systemClock } from '../contracts/clock.js';
 import { withinMs } from '../contracts/within.js';
-import { InvalidOptionsError, StoreUnavailableError } from '../kafka-events.errors.js';
+import { InvalidOptionsError, StoreUnavailableError, toError } from '../kafka-events.errors.js';
 import { inTransaction } from './in-transaction.js';
 import { fromPostgres } from './postgres-error.js';
 
@@ -23,6 +23,21 @@ export interface PostgresOptions {
 
 /** A row as it came: who asked looks at what is in it. */
 export type Row = Readonly<Record<string, unknown>>;
+
+/** Runs a statement of a transaction. */
+export type Query = (text: string, values: readonly unknown[]) => Promise<readonly Row[]>;
+
+/** One at the most, as the digits of a 64-bit integer. */
+export interface StepsLock {
+  readonly sharing?: string;
+  readonly alone?: string;
+}
+
+/** A column of text, or of numbers too large for JavaScript's. @throws TypeError for any other. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new TypeError(`Postgres answered a ${typeof value} in place of a text`);
+}
 
 const DEFAULT_SCHEMA = 'kafka_events';
 const DEFAULT_COMMAND_TIMEOUT_MS = 2_000;
@@ -92,6 +107,43 @@ export class PostgresDatabase {
     }
   }
 
+  /**
+   * Runs the statements of one call in a transaction, all of them within the time of a call. What `work` throws
+   * rolls it back, and is thrown on as it is.
+   *
+   * @param lock a number to lock until the transaction ends, shared or alone; taken before the first statement.
+   * @throws as `query` does
+   */
+  async steps<T>(work: (query: Query) => Promise<T>, lock: StepsLock = {}): Promise<T> {
+    const deadline = performance.now() + this.#timeoutMs;
+    const client = await this.#connect();
+    const query = async (text: string, values?: readonly unknown[]): Promise<readonly Row[]> => {
+      const left = Math.max(1, Math.ceil(deadline - performance.now()));
+      const config = { text, query_timeout: left, ...(values && { values: [...values] }) };
+      try {
+        return (await client.query<Row>(config)).rows;
+      } catch (thrown) {
+        throw fromPostgres(thrown, this.store);
+      }
+    };
+    client.on('error', ignore);
+    let broken: Error | undefined;
+    try {
+      // One message, whatever the session's default is.
+      await query(`BEGIN ISOLATION LEVEL READ COMMITTED; ${lockStatement(lock)}`);
+      const answer = await work(query);
+      await query('COMMIT');
+      return answer;
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) broken = error;
+      else await query('ROLLBACK').catch((thrown: unknown) => (broken = toError(thrown)));
+      throw error;
+    } finally {
+      client.removeListener('error', ignore);
+      client.release(broken);
+    }
+  }
+
   /** Closes a pool of its own. May be called twice. */
   close(): Promise<void> {
     this.#closing ??= this.#isOwn ? this.pool.end() : Promise.resolve();
@@ -114,6 +166,11 @@ export class PostgresDatabase {
       throw fromPostgres(thrown, this.store);
     });
   }
+}
+
+function lockStatement({ sharing, alone }: StepsLock): string {
+  if (sharing !== undefined) return `SELECT pg_advisory_xact_lock_shared(${sharing})`;
+  return alone === undefined ? '' : `SELECT pg_advisory_xact_lock(${alone})`;
 }
 
 function refuseWrong(store: string, { pool, connectionString, schema }: PostgresOptions): void {

@@ -16,6 +16,7 @@ import type {
   SignalName,
   Signals,
 } from '../observability/observer.js';
+import { isProjector } from '../views/projector-id.js';
 import { inRecordOf } from './in-record-of.js';
 import { sightedRecord, type SightedRecord } from './sighted-record.js';
 import type { DriverTap } from './tapped-driver.js';
@@ -73,6 +74,8 @@ export class EventJournal implements DriverTap {
       this.#add({ name: 'publishFailed', signal, record: null });
     },
     onHandled: (signal) => {
+      // Nobody means a view who waits for an event to be handled.
+      if (isProjector(signal.handlerId)) return;
       this.#add({ name: 'handled', signal, record: this.#recordOf(signal) });
     },
     onDuplicate: (signal) => {

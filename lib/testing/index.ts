@@ -4,6 +4,11 @@ export {
   type IdempotencyStoreConformanceOptions,
   type IdempotencyStoreOnTrial,
 } from './idempotency-store-conformance.js';
+export {
+  viewStoreConformance,
+  type ViewStoreConformanceOptions,
+  type ViewStoreOnTrial,
+} from './view-store-conformance.js';
 export { EmbeddedKafka } from './embedded-kafka/embedded-kafka.js';
 export type {
   EmbeddedKafkaOptions,

@@ -151,6 +151,7 @@ const SECTIONS = [
   'retryTopic',
   'directDelivery',
   'sync',
+  'views',
 ];
 /** These may also be `false`, and stand for themselves. */
 const SWITCHES = ['outage', 'crashLoop'];
@@ -164,7 +165,8 @@ function optionNames(): string[] {
   return problems.flatMap(({ option, problem }) => {
     const names = /there are (.*)$/.exec(problem)?.[1]?.split(', ') ?? [];
     const path = option.replace('thereIsNoSuchOption', '');
-    return names.filter((name) => !HIDDEN.includes(name)).map((name) => path + name);
+    const shown = names.filter((name) => path !== '' || !HIDDEN.includes(name));
+    return shown.map((name) => path + name);
   });
 }
 

@@ -223,6 +223,7 @@ function engineSettings(
       redact: (text) => text,
       onUndeliverable: 'hold',
     },
+    views: null,
     handlerOverrides: {},
     globalEnhancers: false,
     missingId: 'derive',

@@ -50,6 +50,7 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
     connect: true,
     globalEnhancers: false,
     defaultGroupId: 'shop',
+    views: null,
     handlerOverrides: {},
     topicName: (topic: string) => topic,
     retryTopic: DEFAULTS.retryTopic,

@@ -62,6 +62,7 @@ export class BatchFates {
 
   #asSaid({ course }: BatchEntry, said: BatchDecision | null, random: number): Fate {
     if (said === null || said.kind === 'succeeded') return SUCCEEDED;
+    if (said.kind === 'held') return HELD;
     const attempt = course.attempts + 1;
     const failed = { outcome: null, overdue: false, attempt, random };
     return said.kind === 'retry'
@@ -99,7 +100,8 @@ export class BatchFates {
 
 /** Whether the call decides. What is to be tried again cannot be while the handler is still at it. */
 function isOpen(said: BatchDecision | null, result: CallEnding): boolean {
-  return said === null || (said.kind === 'retry' && result.kind === 'overdue');
+  if (said === null) return true;
+  return result.kind === 'overdue' && (said.kind === 'retry' || said.kind === 'held');
 }
 
 /** Whether the attempt after this one is the last for such an error: nobody is given up for others. */

@@ -23,6 +23,7 @@ export class BatchLoop {
   readonly #queue = new BatchQueue();
   readonly #run: BatchRun;
   readonly #policy: BatchPolicy;
+  readonly #inLine: boolean;
   #turning = false;
   #places = 0;
   /** Records that must still come before it is worth looking at the queue again. */
@@ -36,13 +37,14 @@ export class BatchLoop {
     private readonly steps: BatchSteps,
   ) {
     this.#policy = policy;
+    this.#inLine = runtime.handler.settings.ordering === 'partition';
     const wake = (): void => this.#wake?.();
     this.#run = new BatchRun({ partition, runtime, queue: this.#queue, wake }, steps);
   }
 
   add(course: HandlerCourse): void {
     const since = course.delivery.record.place.deliveredAt;
-    this.#queue.push(new BatchEntry(course, this.#places++, since));
+    this.#queue.push(new BatchEntry(course, this.#places++, since, this.#inLine));
     this.#missing--;
     if (!this.#turning) void this.#turn();
     else if (this.#missing <= 0) this.#wake?.();

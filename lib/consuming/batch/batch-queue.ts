@@ -19,10 +19,13 @@ export class BatchEntry {
     readonly place: number,
     /** Since when it waits; a batch that is not full waits for so long from then on. */
     public since: number,
+    /** Whether it keeps the order of all, not only that of its key. */
+    private readonly inLine = false,
   ) {}
 
-  /** The record's key; null for one that has no order to keep. Read only where somebody waits. */
+  /** Whose order it keeps; null for one that has none to keep. Read only where somebody waits. */
   get key(): string | null {
+    if (this.inLine) return '';
     // latin1 maps bytes to characters one to one: different keys stay different.
     this.#key ??= this.course.delivery.envelope.record.key?.toString('latin1') ?? null;
     return this.#key;

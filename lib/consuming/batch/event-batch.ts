@@ -13,6 +13,8 @@ import { BatchItem } from './batch-item.js';
 /** What a handler has said of one record of its batch. */
 export type BatchDecision =
   | { readonly kind: 'succeeded' }
+  /** Comes back as it came, without having spent an attempt. */
+  | { readonly kind: 'held' }
   | { readonly kind: 'retry'; readonly error: Error; readonly delayMs: number | null }
   | { readonly kind: 'dead-letter'; readonly reason: string };
 
@@ -28,6 +30,7 @@ export interface BatchContent<T> {
 }
 
 const SUCCEEDED: BatchDecision = { kind: 'succeeded' };
+const HELD: BatchDecision = { kind: 'held' };
 
 /**
  * What a method with `@EventBatchHandler` is given: events of one partition, in the order of their
@@ -64,6 +67,10 @@ export class EventBatch<T = unknown> extends BaseRpcContext implements Iterable<
   }
   get handlerId(): string {
     return this.#content.handlerId;
+  }
+  /** @internal As they came. */
+  get records(): readonly InRecord[] {
+    return this.#content.records;
   }
   /** All payloads; the index of one is that of its record. */
   get payloads(): readonly T[] {
@@ -123,6 +130,11 @@ export class EventBatch<T = unknown> extends BaseRpcContext implements Iterable<
    */
   settle(index: number): void {
     this.#decide(index, SUCCEEDED);
+  }
+
+  /** @internal A record was not looked at: it comes back in a later batch, at no cost. */
+  hold(index: number): void {
+    this.#decide(index, HELD);
   }
 
   /** What was said of a record; null for nothing. @throws BatchDecisionError for an index out of range. */

@@ -79,6 +79,7 @@ describe('second look', () => {
     const health = new KafkaEventsHealth({
       groups: () => [groupHealth(engine.consumer, [], (text) => text, 0)],
       stalled: () => [],
+      views: () => [],
       publisher: () => ({ bufferedEvents: 0, bufferedBytes: 0, lastError: null }),
       sync: () => [],
       bufferedBytes: () => 0,

@@ -1,0 +1,185 @@
+import { expect, it } from '@jest/globals';
+
+import {
+  EventPublisher,
+  KafkaEventsHealth,
+  KafkaEventsModule,
+  MaterialisedViews,
+  ViewBehindError,
+  ViewNotReadyError,
+  event,
+  type KafkaEventsModuleOptions,
+  type ViewDefinition,
+} from '../../../lib/index.js';
+import { describeEachKafka } from '../../support/each-kafka.js';
+import { committedOffsets, createEventTopic } from '../../support/event-topic.js';
+import { eventually } from '../../support/eventually.js';
+import { readWithKcat } from '../../support/kcat.js';
+import { bootApp, quickOptions } from '../../support/nest-app.js';
+import {
+  hasAllThereIs,
+  POISON,
+  StockCounted,
+  StockLoad,
+  StockMoved,
+  stockInTopic,
+  stockView,
+  type StockLevel,
+} from '../../support/stock-view.js';
+import { uniqueName } from '../../support/unique-topic.js';
+
+const PARTITIONS = 3;
+const StockView = stockView();
+
+async function rowsOf(
+  views: MaterialisedViews,
+  view: ViewDefinition<StockLevel> = StockView,
+): Promise<Record<string, StockLevel>> {
+  const rows: Record<string, StockLevel> = {};
+  for await (const { key, value } of views.of(view).scan({ limit: 7 })) rows[key] = value;
+  return rows;
+}
+
+describeEachKafka('views in memory', (brokers) => {
+  async function boot(topic: string, groupId: string, options: KafkaEventsModuleOptions = {}) {
+    const views = { store: 'memory' as const, views: [StockView] };
+    const app = await bootApp({
+      imports: [
+        KafkaEventsModule.forRoot(quickOptions(brokers, groupId, topic, { views, ...options })),
+      ],
+    });
+    return {
+      app,
+      events: app.get(EventPublisher),
+      views: app.get(MaterialisedViews),
+      health: () => app.get(KafkaEventsHealth).check(),
+    };
+  }
+
+  it('show what the topic says, once they have caught up at boot, and not before', async () => {
+    const topic = await createEventTopic(brokers, PARTITIONS);
+    const groupId = uniqueName('group');
+    const { app: first, events } = await boot(topic, groupId);
+    const load = new StockLoad(events, 20);
+    await eventually(() => load.published > 600);
+    await load.stop();
+    await first.close();
+
+    const { views, health } = await boot(topic, groupId);
+    const seen = new Set<string>();
+    await eventually(async () => {
+      const {
+        ready,
+        views: [view],
+        problems,
+      } = health();
+      seen.add(view?.state ?? '');
+      const row = await views
+        .of(StockView)
+        .get('sku-1')
+        .catch((error: unknown) => error);
+      expect(row instanceof ViewNotReadyError).toBe(!ready);
+      if (!ready) expect(problems.join()).toContain('"stock-level" is being built');
+      return ready;
+    });
+
+    // Ready, it has all that was there: nothing has to be waited for.
+    expect(await rowsOf(views)).toEqual(await stockInTopic(brokers, topic));
+    expect([...seen].at(-1)).toBe('live');
+    expect(views.of(StockView).staleness().ageMs).toBeLessThan(10_000);
+  });
+
+  it('show their own process what it has just written, while others write', async () => {
+    const topic = await createEventTopic(brokers, PARTITIONS);
+    const { events, views } = await boot(topic, uniqueName('group'));
+    await eventually(() => rowsOf(views).then(() => true));
+    const load = new StockLoad(events, 10, 100);
+    const stock = views.of(StockView);
+    for (let i = 1; i <= 50; i++) {
+      const receipt = await events.publish(StockMoved, { sku: 'mine', quantity: 1, number: i });
+      await stock.waitFor(receipt);
+      expect((await stock.get('mine'))?.value.available).toBe(i);
+    }
+    const receipts = await events.publishAll([
+      event(StockMoved, { sku: 'a', quantity: 1, number: 1 }),
+      event(StockMoved, { sku: 'b', quantity: 2, number: 1 }),
+      event(StockCounted, { sku: 'b', right: true }),
+    ]);
+    await stock.waitFor(receipts);
+    expect([...(await stock.getMany(['a', 'b', 'c'])).keys()].sort()).toEqual(['a', 'b']);
+    await load.stop();
+  });
+
+  it('wait for what means nothing to them, too, and say how far they are', async () => {
+    const topic = await createEventTopic(brokers, 1);
+    const { events, views } = await boot(topic, uniqueName('group'));
+    const { offset } = await events.publish(StockCounted, { sku: 'a', right: true });
+    const stock = views.of(StockView);
+    await stock.waitFor({ topic, partition: 0, offset });
+    await stock.waitFor({ topic: 'another', partition: 0, offset: '99' });
+    const late = stock.waitFor({ topic, partition: 0, offset: '9' }, { timeoutMs: 50 });
+    await expect(late).rejects.toThrow(ViewBehindError);
+    await expect(late).rejects.toThrow('still 9 record(s) behind after 50 ms');
+    const reason = new Error('changed my mind');
+    const signal = AbortSignal.abort(reason);
+    await expect(stock.waitFor({ topic, partition: 0, offset: '9' }, { signal })).rejects.toBe(
+      reason,
+    );
+    await eventually(() => stock.staleness().recordsBehind === 0);
+  });
+
+  it('go on behind a record that cannot be applied once that is dead-lettered, and lose none', async () => {
+    const topic = await createEventTopic(brokers, 1);
+    const { events, views } = await boot(topic, uniqueName('group'));
+    for (let number = 0; number < 60; number++) {
+      const quantity = number % 20 === 7 ? POISON : 1;
+      await events.publish(StockMoved, { sku: `sku-${String(number % 3)}`, quantity, number });
+    }
+    const last = await events.publish(StockMoved, { sku: 'last', quantity: POISON, number: 0 });
+    await views.of(StockView).waitFor(last, { timeoutMs: 20_000 });
+    expect(await rowsOf(views)).toEqual(await stockInTopic(brokers, topic));
+    expect(await readWithKcat(brokers, `${topic}.dlq`)).toHaveLength(4);
+  });
+
+  it('commit nothing, so that the broker forgets their groups when they go', async () => {
+    const topic = await createEventTopic(brokers, 1);
+    const groupId = uniqueName('group');
+    const { app, events, views, health } = await boot(topic, groupId);
+    const receipt = await events.publish(StockMoved, { sku: 'a', quantity: 1, number: 0 });
+    await views.of(StockView).waitFor(receipt);
+    const [group = ''] = health().views[0]?.groupIds ?? [];
+    expect(group.startsWith(`${groupId}.stock-level.v1.`)).toBe(true);
+    await app.close();
+    expect(await committedOffsets(brokers, group, topic)).toEqual([-1]);
+  });
+
+  it('are rebuilt while they are read and written to, and never go back', async () => {
+    const topic = await createEventTopic(brokers, PARTITIONS);
+    const { events, views, health } = await boot(topic, uniqueName('group'));
+    const load = new StockLoad(events, 10);
+    await eventually(() => load.published > 300);
+    await eventually(() => health().ready);
+    const before = health().views[0]?.groupIds;
+    let rebuilt = false;
+    const rebuilding = views
+      .of(StockView)
+      .rebuild()
+      .then(() => (rebuilt = true));
+    const versions = new Map<string, number>();
+    const reader = async (): Promise<void> => {
+      while (!rebuilt) {
+        const receipt = await events.publish(StockMoved, { sku: 'mine', quantity: 1, number: 1 });
+        await views.of(StockView).waitFor(receipt);
+        const row = await views.of(StockView).get('mine');
+        expect(row?.version).toBe((versions.get('mine') ?? 0) + 1);
+        versions.set('mine', row?.version ?? 0);
+      }
+    };
+    await Promise.all([rebuilding, reader()]);
+    await load.stop();
+    const after = health().views[0];
+    expect(after?.groupIds).not.toEqual(before);
+    await hasAllThereIs(views.of(StockView));
+    expect(await rowsOf(views)).toEqual(await stockInTopic(brokers, topic));
+  });
+});
