@@ -47,6 +47,17 @@ export type {
   PublishReceipt,
 } from './publishing/publish-options.js';
 
+// Publishing with the transaction that an event belongs to.
+export { EventOutbox, type OutboxEventOptions, type OutboxReceipt } from './outbox/event-outbox.js';
+export type { OutboxOptions } from './outbox/outbox-options.js';
+export type {
+  HeldRecord,
+  OutboxRecord,
+  OutboxStats,
+  OutboxStore,
+  PendingRecord,
+} from './outbox/outbox-store.js';
+
 // Handling.
 export { EventHandler } from './consuming/event-handler.decorator.js';
 export { EventBatchHandler } from './consuming/event-batch-handler.decorator.js';
@@ -196,6 +207,7 @@ export type {
   HandlerHealth,
   HealthReport,
   OutageHealth,
+  OutboxHealth,
   PausedHealth,
   UnavailableTopic,
   PartitionHealth,
@@ -266,6 +278,7 @@ export {
   MissingTablesError,
   MissingTopicsError,
   NoClaimError,
+  NoOutboxError,
   NonRetryableEventError,
   NotHereError,
   PublishAllError,

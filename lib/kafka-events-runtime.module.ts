@@ -7,11 +7,15 @@ import type { BoundHandler } from './consuming/event-handler.js';
 import { discoverHandlers } from './consuming/handler-discovery.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
-import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from './kafka-events.tokens.js';
+import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS, OUTBOX_RELAY } from './kafka-events.tokens.js';
 import { checkPlainServers } from './nest-transport/best-effort/check-plain-servers.js';
 import { KafkaEventsServer } from './nest-transport/kafka-events-server.js';
 import { patternHandlers } from './nest-transport/pattern-handlers.js';
 import { resolveHandler } from './options/resolve-handler.js';
+import type { OutboxRelay } from './outbox/outbox-relay.js';
+
+/** How long events of the outbox that are on their way may take; the others wait for the next start. */
+const OUTBOX_DRAIN_MS = 5_000;
 
 /**
  * Starts the handlers when the application is up, and stops them before any of it goes down.
@@ -44,18 +48,26 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
   }
 
   onModuleDestroy(): Promise<void> {
-    return (this.stopping ??= this.consumers.stop());
+    return (this.stopping ??= this.stop());
   }
 
   private async start(): Promise<void> {
     const settings = this.moduleRef.get<KafkaEventsSettings>(KAFKA_EVENTS_SETTINGS, {
       strict: false,
     });
-    if (!settings.consume) {
+    if (settings.connect) await this.outbox?.start();
+    try {
+      if (settings.consume) await this.startHandlers(settings);
       // Views that others keep can be read, and waited for, here too.
-      if (settings.connect && settings.views !== null) await this.consumers.start([]);
-      return;
+      else if (settings.connect && settings.views !== null) await this.consumers.start([]);
+    } catch (error) {
+      // Nest closes nothing of an application that failed to boot.
+      await this.outbox?.stop(0);
+      throw error;
     }
+  }
+
+  private async startHandlers(settings: KafkaEventsSettings): Promise<void> {
     const server = this.moduleRef.get(KafkaEventsServer, { strict: false });
     const { modules, applicationConfig: config } = this;
     checkPlainServers(modules, config, settings);
@@ -80,6 +92,16 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
       },
       stop: () => this.onModuleDestroy(),
     });
+  }
+
+  /** First the handlers, which may still add to the outbox, then its relay, while the database is there. */
+  private async stop(): Promise<void> {
+    await this.consumers.stop();
+    await this.outbox?.stop(OUTBOX_DRAIN_MS);
+  }
+
+  private get outbox(): OutboxRelay | null {
+    return this.moduleRef.get<OutboxRelay | null>(OUTBOX_RELAY, { strict: false });
   }
 
   private get consumers(): ConsumerRuntime {

@@ -7,11 +7,16 @@ import { ConsumerControl } from './consuming/consumer-control.js';
 import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
 import { EventConsumers } from './consuming/event-consumers.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
-import { KafkaEventsHealth } from './observability/health.js';
+import type { KafkaDriver } from './kafka/driver.js';
+import { KafkaEventsHealth, type OutboxHealth } from './observability/health.js';
+import type { SignalSink } from './observability/observer.js';
 import { safeRedactor } from './failure/redact.js';
 import { RecordTroubles } from './observability/record-troubles.js';
 import { SignalHub } from './observability/signal-hub.js';
 import { signalLog, type Log } from './observability/signal-log.js';
+import { EventOutbox } from './outbox/event-outbox.js';
+import { OutboxRelay } from './outbox/outbox-relay.js';
+import { encoderFor } from './publishing/event-encoder.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { RecordSender } from './publishing/record-sender.js';
 import { PartitionScaler } from './scaling/partition-scaler.js';
@@ -45,6 +50,9 @@ export class KafkaEventsEngine {
   readonly control: ConsumerControl;
   readonly scaler: PartitionScaler;
   readonly sync: SyncFallbackClient;
+  readonly outbox: EventOutbox;
+  /** Null where there is no outbox. */
+  readonly outboxRelay: OutboxRelay | null;
   /** What others that handle records share with the consumers. */
   readonly surroundings: ProcessSurroundings;
   /** Of dead letters and parked records. */
@@ -92,6 +100,14 @@ export class KafkaEventsEngine {
       sink: this.publisher,
       random: Math.random,
     });
+    this.outboxRelay = this.relayOf(driver, signals);
+    this.outbox = new EventOutbox({
+      store: settings.outbox?.store ?? null,
+      encoder: encoderFor(settings, randomUUID),
+      topicName: settings.topicName,
+      sink: signals,
+      wake: () => this.outboxRelay?.wake(),
+    });
     this.control = new ConsumerControl(clock, signals);
     this.consumers = new EventConsumers(this.surroundings, this.control, troubles);
     this.views = viewsOf(this.surroundings, this.consumers);
@@ -111,9 +127,36 @@ export class KafkaEventsEngine {
     await this.sync.close(Math.min(this.settings.shutdownDrainMs, DRAIN_CALLS_MS));
     await this.publisher.close(Math.min(this.settings.shutdownDrainMs, FLUSH_MS));
     await this.aside.close(CLOSE_PRODUCERS_MS);
-    const { idempotency, views } = this.settings;
-    const closing = [idempotency.store, views?.store].map(async (store) => store?.close?.());
+    const { idempotency, views, outbox } = this.settings;
+    const stores = [idempotency.store, views?.store, outbox?.store];
+    const closing = stores.map(async (store) => store?.close?.());
     await withinMs(Promise.allSettled(closing), CLOSE_STORE_MS);
+  }
+
+  private relayOf(driver: KafkaDriver, sink: SignalSink): OutboxRelay | null {
+    const { outbox, clock, producer, connection, deadLetter } = this.settings;
+    if (outbox === null) return null;
+    return new OutboxRelay({
+      ...{ settings: outbox, driver, clock, sink },
+      random: Math.random,
+      redact: safeRedactor(deadLetter.redact),
+      owner: randomUUID(),
+      maxBatchRecords: producer.maxBatchRecords,
+      requestTimeoutMs: connection.requestTimeoutMs,
+    });
+  }
+
+  private outboxHealth(redacted: (error: Error) => string): OutboxHealth | null {
+    if (this.outboxRelay === null) return null;
+    const { leading, stats, failing, storeError } = this.outboxRelay.state;
+    return {
+      leading,
+      pending: stats?.pending ?? null,
+      oldestAgeMs: stats?.oldestAgeMs ?? null,
+      held: stats?.held ?? null,
+      failing: failing.map(({ topic, error }) => ({ topic, error: redacted(error) })),
+      storeError: storeError === null ? null : redacted(storeError),
+    };
   }
 
   private healthOf(signals: SignalHub): KafkaEventsHealth {
@@ -139,6 +182,7 @@ export class KafkaEventsEngine {
           openForMs: trouble === null ? null : clock.now() - trouble.since,
           error: redacted(trouble?.error ?? null),
         })),
+      outbox: () => this.outboxHealth((error) => redact(error.message)),
       suspect: () => consumers.suspect,
       bufferedBytes: () => consumers.bufferedBytes,
       counts: () => signals.counts,

@@ -24,6 +24,7 @@ export type KafkaEventsErrorCode =
   | 'CLAIM_LOST'
   | 'NO_CLAIM'
   | 'ROLLED_BACK'
+  | 'NO_OUTBOX'
   | 'SHUTDOWN'
   | 'NOT_HERE'
   | 'AUTO_COMMIT'
@@ -422,6 +423,16 @@ export class RolledBackError extends KafkaEventsError {
       'the transaction was rolled back at its commit: a statement in it had failed, and its error was ' +
         'caught inside; let errors of statements through',
       { retryable: true },
+    );
+  }
+}
+
+/** Thrown by `EventOutbox` where the module has no outbox. */
+export class NoOutboxError extends KafkaEventsError {
+  constructor() {
+    super(
+      'NO_OUTBOX',
+      'KafkaEventsModule has no outbox: give it one, for example outbox: { store: new PostgresOutbox({ pool }) }',
     );
   }
 }

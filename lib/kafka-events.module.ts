@@ -21,6 +21,7 @@ import {
   CONSUMER_RUNTIME,
   KAFKA_EVENTS_OPTIONS_OVERRIDE,
   KAFKA_EVENTS_SETTINGS,
+  OUTBOX_RELAY,
 } from './kafka-events.tokens.js';
 import { BestEffort } from './nest-transport/best-effort/best-effort.js';
 import { IdempotencyInterceptor } from './nest-transport/idempotency.interceptor.js';
@@ -28,6 +29,7 @@ import { KafkaEventsServer } from './nest-transport/kafka-events-server.js';
 import { RetryDeadLetterFilter } from './nest-transport/retry-dead-letter.filter.js';
 import { KafkaEventsHealth } from './observability/health.js';
 import { driverLog } from './observability/driver-log.js';
+import { EventOutbox } from './outbox/event-outbox.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { PartitionScaler } from './scaling/partition-scaler.js';
 import { resolveOptions } from './resolve-options.js';
@@ -66,7 +68,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
 /**
  * Event-driven services on Kafka: import it once, in the root module.
  *
- * It provides `EventPublisher`, `KafkaEventsHealth`, `ConsumerControl`, `PartitionScaler`,
+ * It provides `EventPublisher`, `EventOutbox`, `KafkaEventsHealth`, `ConsumerControl`, `PartitionScaler`,
  * `SyncFallbackClient` and `MaterialisedViews`, to all modules unless `isGlobal: false`. The handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
  * publisher lives on until `onApplicationShutdown`, so that others may publish while they go down.
  */
@@ -137,6 +139,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine],
     },
     {
+      provide: EventOutbox,
+      useFactory: ({ outbox }: KafkaEventsEngine) => outbox,
+      inject: [KafkaEventsEngine],
+    },
+    {
+      provide: OUTBOX_RELAY,
+      useFactory: ({ outboxRelay }: KafkaEventsEngine) => outboxRelay,
+      inject: [KafkaEventsEngine],
+    },
+    {
       provide: CONSUMER_RUNTIME,
       useFactory: ({ runtime }: KafkaEventsEngine) => runtime,
       inject: [KafkaEventsEngine],
@@ -144,6 +156,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   ],
   exports: [
     EventPublisher,
+    EventOutbox,
     KafkaEventsHealth,
     ConsumerControl,
     PartitionScaler,

@@ -16,6 +16,7 @@ import type { KafkaEventsObserver } from './observability/observer.js';
 import type { ViewDefinition } from './views/view-definition.js';
 import type { ViewStore } from './views/view-store.js';
 import type { ViewsOptions } from './views/views-options.js';
+import type { OutboxOptions, OutboxSettings } from './outbox/outbox-options.js';
 
 /** Not exported by Nest under its name. */
 type KafkaParserConfig = NonNullable<NonNullable<KafkaOptions['options']>['parser']>;
@@ -178,6 +179,8 @@ export interface KafkaEventsOptions {
   readonly deadLetter?: DeadLetterOptions;
   /** Materialised views; `MaterialisedViews` gives them to read from. Default: none. */
   readonly views?: ViewsOptions;
+  /** Where `EventOutbox` keeps events until they are published. Default: none. */
+  readonly outbox?: OutboxOptions;
   /** Overrides of decorators by handler id. */
   readonly handlers?: Readonly<Record<string, EventHandlerOverrides>>;
   /** Overrides by consumer group. */
@@ -262,6 +265,7 @@ export interface KafkaEventsSettings {
   readonly deadLetter: DeadLetterSettings;
   /** Null: there are none. */
   readonly views: { readonly store: ViewStore; readonly views: readonly ViewDefinition[] } | null;
+  readonly outbox: OutboxSettings | null;
   readonly handlerOverrides: Readonly<Record<string, EventHandlerOverrides>>;
   readonly globalEnhancers: boolean;
   readonly missingId: 'derive' | 'dead-letter';

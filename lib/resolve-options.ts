@@ -16,6 +16,7 @@ import { readNestTransport } from './options/nest-transport-options.js';
 import { OptionProblems } from './options/option-problems.js';
 import { COUNT, DRAIN_MS } from './options/option-ranges.js';
 import { hasMethods, isObject, OptionSection } from './options/option-section.js';
+import { readOutbox } from './options/outbox-options.js';
 import { readProducer } from './options/producer-options.js';
 import { readSync } from './options/sync-options.js';
 import { readRetry, readRetryTopics } from './options/retry-options.js';
@@ -73,6 +74,7 @@ function readSettings(
     idempotency: readIdempotency(root, env, clock, consume && connect),
     deadLetter: root.section('deadLetter', readDeadLetter) ?? DEFAULTS.deadLetter,
     views: readViews(root, clock, consumer.defaultGroupId !== null),
+    outbox: root.section('outbox', readOutbox) ?? null,
     handlerOverrides: readOverrides(root),
     globalEnhancers: root.boolean('globalEnhancers') ?? DEFAULTS.globalEnhancers,
     missingId: root.oneOf('missingId', ['derive', 'dead-letter']) ?? DEFAULTS.missingId,

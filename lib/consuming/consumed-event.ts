@@ -114,12 +114,21 @@ export abstract class ConsumedEvent extends BaseRpcContext {
     payload: PublishPayload<S>,
     options: CausedPublishOptions = {},
   ): Promise<PublishReceipt> {
+    return this.#delivery.sink.publish(source, payload, this.causing(source, options));
+  }
+
+  /**
+   * What `publish` would say of an event beside its payload, for one that goes another way:
+   *
+   *     await outbox.add(tx, StockReserved, reserved, event.causing(StockReserved));
+   */
+  causing(source: EventSource, options: CausedPublishOptions = {}): PublishOptions {
     const { eventType } = contractOf(source);
     const { name, ...rest } = options;
     const published = (this.#published ??= new Map<string, number>());
     const ordinal = published.get(eventType) ?? 0;
     if (name === undefined) published.set(eventType, ordinal + 1);
-    return this.#delivery.sink.publish(source, payload, {
+    return {
       correlationId: this.correlationId ?? this.eventId,
       ...rest,
       causationId: this.eventId,
@@ -128,6 +137,6 @@ export abstract class ConsumedEvent extends BaseRpcContext {
         eventType,
         name === undefined ? `#${String(ordinal)}` : `=${name}`,
       ]),
-    });
+    };
   }
 }

@@ -120,6 +120,21 @@ export interface SyncServiceHealth {
   readonly queued: number;
 }
 
+/** The outbox, as the process sees it that was asked; which one publishes is for the lease to say. */
+export interface OutboxHealth {
+  /** Whether this process publishes. */
+  readonly leading: boolean;
+  /** Of the latest count, not beyond 10,000; null where another process publishes. */
+  readonly pending: number | null;
+  readonly oldestAgeMs: number | null;
+  /** Events that the broker refuses, whose keys wait. */
+  readonly held: number | null;
+  /** Topics that take nothing for now; redacted. */
+  readonly failing: readonly UnavailableTopic[];
+  /** Why the store was not reached at the last try, redacted; null when it was. */
+  readonly storeError: string | null;
+}
+
 /** What `KafkaEventsHealth.check` answers: plain data, for a probe, a page or a log line. */
 export interface HealthReport {
   /** `degraded`: works, but an operator should look; `problems` says at what. */
@@ -135,6 +150,8 @@ export interface HealthReport {
   readonly publisher: PublisherHealth;
   /** Services of `sync.services`. A sick one degrades what needs it, not this process's readiness. */
   readonly sync: readonly SyncServiceHealth[];
+  /** Null where the module has no outbox. */
+  readonly outbox: OutboxHealth | null;
   readonly bufferedBytes: number;
   /** Signals since the start, by name. */
   readonly counts: SignalCounts;
@@ -149,6 +166,7 @@ export interface HealthSources {
   readonly views: () => readonly ViewHealth[];
   readonly publisher: () => PublisherHealth;
   readonly sync: () => readonly SyncServiceHealth[];
+  readonly outbox: () => OutboxHealth | null;
   readonly bufferedBytes: () => number;
   readonly counts: () => SignalCounts;
   /** Why consumers that should run do not, redacted; null when they do. */
@@ -169,6 +187,7 @@ export class KafkaEventsHealth {
     const startProblem = this.sources.startProblem();
     const publisher = this.sources.publisher();
     const sync = this.sources.sync();
+    const outbox = this.sources.outbox();
     const counts = this.sources.counts();
     const views = this.sources.views();
     // A view can be read while its groups come and go.
@@ -191,6 +210,7 @@ export class KafkaEventsHealth {
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
       ...sync.flatMap(serviceProblems),
+      ...(outbox === null ? [] : outboxProblems(outbox)),
       ...lastingProblems(counts),
     ];
     const status = down ? 'down' : problems.length > 0 ? 'degraded' : 'up';
@@ -199,9 +219,25 @@ export class KafkaEventsHealth {
     const bufferedBytes = this.sources.bufferedBytes();
     return {
       ...{ status, live, ready, problems, groups, stalled, views },
-      ...{ publisher, sync, bufferedBytes, counts },
+      ...{ publisher, sync, outbox, bufferedBytes, counts },
     };
   }
+}
+
+/** What waits for longer is late: the broker is away, or there is too much. */
+const LATE_MS = 60_000;
+
+function outboxProblems({ failing, held, oldestAgeMs, storeError }: OutboxHealth): string[] {
+  return [
+    ...(storeError === null ? [] : [`outbox: ${storeError}`]),
+    ...failing.map(({ topic, error }) => `outbox: "${topic}" takes nothing: ${error}`),
+    ...(held === null || held === 0
+      ? []
+      : [`outbox: ${String(held)} event(s) are refused by the broker, and their keys wait`]),
+    ...(oldestAgeMs === null || oldestAgeMs < LATE_MS
+      ? []
+      : [`outbox: the oldest event waits for ${seconds(oldestAgeMs)}`]),
+  ];
 }
 
 function groupProblem({ groupId, state, error, failedCommits }: GroupHealth): string | null {

@@ -54,6 +54,29 @@ export interface Signals {
   /** A producer was thrown away after a failed send. */
   producerRecycled: { readonly topic: string; readonly error: Error };
 
+  /** Events of an outbox were acknowledged by the broker. */
+  outboxPublished: { readonly topic: string; readonly records: number };
+  /** A topic takes no events of the outbox for now, or its store did not answer (`topic` null); tried again. */
+  outboxFailed: { readonly topic: string | null; readonly error: Error };
+  /** The broker refuses an event of the outbox: it is tried again, and its key waits. */
+  outboxHeld: {
+    readonly topic: string;
+    readonly eventId: string;
+    readonly eventType: string;
+    readonly error: Error;
+  };
+  /** An operator gave up an event of the outbox that the broker refused. */
+  outboxDiscarded: { readonly eventId: string };
+  /** This process publishes what is in the outbox from now on, or does not any more. */
+  outboxLeads: { readonly leading: boolean };
+  /** What waits in the outbox, told every 10 s by the process that publishes. */
+  outboxCounted: {
+    /** Not counted beyond 10,000. */
+    readonly pending: number;
+    readonly oldestAgeMs: number | null;
+    readonly held: number;
+  };
+
   /** A handler succeeded and its claim, if it had one that the store could take, was completed. */
   handled: HandlerRef & { readonly attempt: number; readonly durationMs: number };
   /** A handler of batches has come back with one, or was given up; each record is told of by itself. */

@@ -37,6 +37,22 @@ export function signalLog(
     onProducerRecycled: ({ topic, error }) => {
       log.warn(`producer of "${topic}" replaced after a failed send${why(error)}`);
     },
+    onOutboxFailed: ({ topic, error }) => {
+      const what = topic === null ? 'its store does not answer' : `"${topic}" takes nothing`;
+      if (seldom(`outbox ${String(topic)}`)) log.error(`outbox: ${what}, tried again${why(error)}`);
+    },
+    onOutboxHeld: ({ topic, eventId, eventType, error }) => {
+      log.error(
+        `outbox: "${topic}" refuses ${eventType} (event ${eventId}), its key waits; mend what is wrong, or ` +
+          `let it go with EventOutbox.discard${why(error)}`,
+      );
+    },
+    onOutboxDiscarded: ({ eventId }) => {
+      log.warn(`outbox: event ${eventId} is discarded by an operator, it will not be published`);
+    },
+    onOutboxLeads: ({ leading }) => {
+      log.log(`outbox: this process ${leading ? 'publishes' : 'does not publish any more'}`);
+    },
     onAttemptFailed: ({ attempt, delayMs, error, ...ref }) => {
       const next = delayMs === null ? 'giving up' : `next in ${String(delayMs)} ms`;
       log.warn(`${handler(ref)}: attempt ${String(attempt)} failed, ${next}${why(error)}`);

@@ -6,6 +6,7 @@ import type { SyncStatus } from '../kafka-events.errors.js';
 import { DEFAULT_CRASH_LOOP } from '../failure/crash-loop.js';
 import { redactSecrets } from '../failure/redact.js';
 import { DEFAULT_RETRY } from '../failure/retry-policy.js';
+import type { OutboxSettings } from '../outbox/outbox-options.js';
 import type {
   ConnectionSettings,
   DeadLetterSettings,
@@ -55,6 +56,7 @@ interface Defaults
   >;
   readonly syncService: Omit<SyncServiceSettings, 'name' | 'transport' | 'methods' | 'path'>;
   readonly replyCache: CachePolicy;
+  readonly outbox: Omit<OutboxSettings, 'store'>;
   readonly adaptive: Omit<AdaptivePolicy, 'max'>;
   readonly batch: BatchPolicy;
   readonly directDelivery: Omit<DirectDeliverySettings, 'transport'>;
@@ -152,6 +154,7 @@ export const DEFAULTS = {
     maxEntries: 1_000,
     key: (request) => JSON.stringify(request),
   },
+  outbox: { relay: true, batchSize: 500, pollMs: SECOND, leaseMs: 10 * SECOND },
   adaptive: { min: 1, tolerance: 1.5 },
   handler: {
     concurrency: 16,

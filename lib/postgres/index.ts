@@ -5,3 +5,4 @@ export {
 export { inTransaction } from './in-transaction.js';
 export type { PostgresOptions } from './postgres-database.js';
 export { PostgresViewStore } from '../views/postgres/postgres-view-store.js';
+export { PostgresOutbox, type PostgresOutboxOptions } from '../outbox/postgres/postgres-outbox.js';

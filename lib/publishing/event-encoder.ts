@@ -15,6 +15,7 @@ import {
   type PublishFailure,
 } from '../kafka-events.errors.js';
 import { sizeOfRecord, type OutRecord, type WireHeaders } from '../kafka/records.js';
+import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import type { PublishOptions } from './publish-options.js';
 
 /** An event that is valid, complete and small enough: ready to be sent. */
@@ -134,6 +135,16 @@ export class EventEncoder {
     this.#eventTypes.set(eventType, bytes);
     return bytes;
   }
+}
+
+/** The encoder of a module's events. */
+export function encoderFor(
+  settings: Pick<KafkaEventsSettings, 'topicName' | 'producer' | 'clock'>,
+  newEventId: () => string,
+): EventEncoder {
+  const { topicName, producer, clock } = settings;
+  const { maxRecordBytes, deadlineMs: defaultDeadlineMs } = producer;
+  return new EventEncoder({ topicName, maxRecordBytes, defaultDeadlineMs, clock, newEventId });
 }
 
 function validKey(

@@ -13,7 +13,7 @@ import {
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import type { KafkaDriver, RecordPosition } from '../kafka/driver.js';
 import type { SignalSink } from '../observability/observer.js';
-import { EventEncoder, type EncodedEvent } from './event-encoder.js';
+import { encoderFor, type EncodedEvent, type EventEncoder } from './event-encoder.js';
 import { PublishBuffer } from './publish-buffer.js';
 import type {
   EventSink,
@@ -74,13 +74,7 @@ export class EventPublisher implements EventSink {
   constructor(private readonly options: EventPublisherOptions) {
     const { settings, newEventId = randomUUID, ...rest } = options;
     const { clock, producer } = settings;
-    this.#encoder = new EventEncoder({
-      topicName: settings.topicName,
-      maxRecordBytes: producer.maxRecordBytes,
-      defaultDeadlineMs: producer.deadlineMs,
-      clock,
-      newEventId,
-    });
+    this.#encoder = encoderFor(settings, newEventId);
     this.#buffer = new PublishBuffer(producer, clock);
     this.#sender = new RecordSender({
       ...rest,

@@ -145,6 +145,7 @@ const SECTIONS = [
   'idempotency',
   'retry',
   'deadLetter',
+  'outbox',
   'nestTransport',
   'outage',
   'crashLoop',

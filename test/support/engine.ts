@@ -215,6 +215,7 @@ function engineSettings(
     },
     outage: null,
     sync: [],
+    outbox: null,
     crashLoop: DEFAULT_CRASH_LOOP,
     idempotency: { store, windowMs: 60_000, onStoreError: 'pause' },
     deadLetter: {

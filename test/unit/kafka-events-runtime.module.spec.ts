@@ -17,7 +17,11 @@ import { EventHandler } from '../../lib/consuming/event-handler.decorator.js';
 import type { BoundHandler } from '../../lib/consuming/event-handler.js';
 import { KafkaEventsRuntimeModule } from '../../lib/kafka-events-runtime.module.js';
 import type { KafkaEventsSettings } from '../../lib/kafka-events.options.js';
-import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS } from '../../lib/kafka-events.tokens.js';
+import {
+  CONSUMER_RUNTIME,
+  KAFKA_EVENTS_SETTINGS,
+  OUTBOX_RELAY,
+} from '../../lib/kafka-events.tokens.js';
 import { KafkaEventsServer } from '../../lib/nest-transport/kafka-events-server.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { onCleanup } from '../support/cleanup.js';
@@ -67,6 +71,7 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
     providers: [
       { provide: KAFKA_EVENTS_SETTINGS, useValue },
       { provide: CONSUMER_RUNTIME, useValue: new RecordingRuntime(log) },
+      { provide: OUTBOX_RELAY, useValue: null },
       {
         provide: KafkaEventsServer,
         useFactory: (all: KafkaEventsSettings) => new KafkaEventsServer(all),

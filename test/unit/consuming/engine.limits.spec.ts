@@ -83,6 +83,7 @@ describe('second look', () => {
       publisher: () => ({ bufferedEvents: 0, bufferedBytes: 0, lastError: null }),
       sync: () => [],
       bufferedBytes: () => 0,
+      outbox: () => null,
       counts: () => ({ commitFailed: engine.count('commitFailed'), observerErrors: 0 }),
       startProblem: () => null,
       suspect: () => null,

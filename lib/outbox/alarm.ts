@@ -1,0 +1,37 @@
+import type { Clock } from '../contracts/clock.js';
+
+/** A wait that can be cut short; a ring while nobody waits ends the next wait at once. */
+export class Alarm {
+  #rung = false;
+  #end: (() => void) | null = null;
+
+  constructor(private readonly clock: Clock) {}
+
+  ring(): void {
+    if (this.#end === null) this.#rung = true;
+    else this.#end();
+  }
+
+  /** A wait that nothing cuts short. */
+  rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.clock.setTimeout(resolve, ms);
+    });
+  }
+
+  wait(ms: number): Promise<void> {
+    if (this.#rung) {
+      this.#rung = false;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.clock.clearTimeout(timer);
+        this.#end = null;
+        resolve();
+      };
+      const timer = this.clock.setTimeout(end, ms);
+      this.#end = end;
+    });
+  }
+}
