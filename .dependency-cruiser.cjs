@@ -114,8 +114,8 @@ module.exports = {
       name: 'grpc-behind-its-entry-point',
       comment: 'Whoever calls services in another way needs none of its packages.',
       severity: 'error',
-      from: { path: '^lib/', pathNot: ['^lib/fallback/grpc/', '^lib/grpc/'] },
-      to: { path: ['^lib/fallback/grpc/', '^lib/grpc/', '(^|/)node_modules/@grpc/'] },
+      from: { path: '^lib/', pathNot: ['^lib/fallback/(grpc|delivery)/', '^lib/grpc/'] },
+      to: { path: ['^lib/fallback/(grpc|delivery)/', '^lib/grpc/', '(^|/)node_modules/@grpc/'] },
     },
     {
       name: 'nest-transport-stands-on-the-engine',

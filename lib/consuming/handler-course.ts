@@ -61,6 +61,8 @@ export class HandlerCourse implements ClaimHolder {
   foundDead = false;
   /** Whether its handler may have committed its mark itself. */
   joined = false;
+  /** By which its mark, once done, outlives the handler's window. */
+  longerMs = 0;
   /** Set once the record is given up: what is left is to have it acknowledged elsewhere. */
   verdict: Verdict | null = null;
   /** Failed tries in a row to reach the store or the DLQ, for the backoff. */
@@ -137,7 +139,7 @@ export class HandlerCourse implements ClaimHolder {
     if (claim === null || idempotency === null) return null;
     this.joined = true;
     const { store, key, token } = claim;
-    return { store, key, token, level, retentionMs: idempotency.windowMs };
+    return { store, key, token, level, retentionMs: idempotency.windowMs + this.longerMs };
   }
 
   get partition(): OwnedPartition {

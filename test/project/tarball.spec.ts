@@ -25,10 +25,16 @@ describe('the package as it is published', () => {
     files = stdout.trim().split('\n').sort();
   }, 60_000);
 
-  it('holds what was compiled and four files to read, nothing else', () => {
+  it('holds what was compiled, a contract and four files to read, nothing else', () => {
     const compiled = /^package\/dist\/[\w./-]+\.(js|d\.ts)$/;
     expect(files.filter((file) => !compiled.test(file))).toEqual(
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'].map((file) => `package/${file}`),
+      [
+        'CHANGELOG.md',
+        'LICENSE',
+        'README.md',
+        'package.json',
+        'proto/kafka_events/v1/event_delivery.proto',
+      ].map((file) => `package/${file}`),
     );
     expect(files.filter((file) => file.includes('.spec.'))).toEqual([]);
   });

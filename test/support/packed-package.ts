@@ -14,6 +14,7 @@ export async function packInto(directory: string): Promise<string> {
   for (const file of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
     await cp(join(PROJECT, file), join(staging, file));
   }
+  await cp(join(PROJECT, 'proto'), join(staging, 'proto'), { recursive: true });
   const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
   const build = ['-p', 'tsconfig.build.json', '--outDir', join(staging, 'dist')];
   await run(process.execPath, [tsc, ...build], { cwd: PROJECT });

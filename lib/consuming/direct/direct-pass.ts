@@ -52,6 +52,8 @@ export class DirectPass {
   /** Takes a course, which has its ticket, to its end, and gives the ticket back. Never rejects. */
   async run(course: HandlerCourse): Promise<DirectResult> {
     course.partition.enter();
+    const { windowMs = 0 } = course.runtime.handler.settings.idempotency ?? {};
+    course.longerMs = Math.max(0, this.options.rememberMs - windowMs);
     try {
       return await this.#pass(course);
     } catch (thrown) {
@@ -95,9 +97,7 @@ export class DirectPass {
   }
 
   async #complete(course: HandlerCourse): Promise<DirectResult> {
-    const { windowMs = 0 } = course.runtime.handler.settings.idempotency ?? {};
-    const longerMs = Math.max(0, this.options.rememberMs - windowMs);
-    const completed = await this.steps.claim.complete(course, 'done', longerMs);
+    const completed = await this.steps.claim.complete(course, 'done', course.longerMs);
     if (completed === 'unmarked') return ended('store-away');
     signalHandled(this.signals, course);
     return ended('handled');

@@ -23,6 +23,20 @@ export interface DirectReceiver {
   refused(topic: string, error: DirectDeliveryError): void;
 }
 
+/** Where events are delivered to directly: another process, or a service of several. */
+export interface DirectTarget {
+  /** For people: the protocol, and where it is. No secrets. */
+  readonly name: string;
+  /**
+   * Resolves when the handlers there that have opted in are done.
+   *
+   * @throws DirectDeliveryError for everything else, `unreachable` where there was no answer.
+   */
+  deliver(record: DirectRecord, limits?: DirectLimits): Promise<DirectReceipt>;
+  /** Called once, after the last delivery. */
+  close(): void;
+}
+
 /**
  * How others reach this process with events, past Kafka: see `eventDelivery` of `nestjs-kafka-events/grpc`.
  *

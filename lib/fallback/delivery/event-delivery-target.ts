@@ -1,0 +1,158 @@
+import type * as GrpcPackage from '@grpc/grpc-js';
+import type {
+  ChannelCredentials,
+  Client,
+  ClientOptions,
+  Metadata,
+  ServiceError,
+} from '@grpc/grpc-js';
+
+import type { DirectRecord } from '../../consuming/direct/direct-record.js';
+import type { DirectReceipt } from '../../consuming/direct/direct-reply.js';
+import type { DirectLimits, DirectTarget } from '../../consuming/direct/direct-transport.js';
+import { importPeer } from '../../contracts/optional-peer.js';
+import { DirectDeliveryError } from '../../kafka-events.errors.js';
+import {
+  fromReply,
+  loadDeliverMethod,
+  REASON_TRAILER,
+  toRequest,
+  type DeliverMethod,
+  type DeliverReply,
+} from './delivery-contract.js';
+import { reasonOf } from './delivery-status.js';
+
+type Grpc = typeof GrpcPackage;
+
+/** TLS towards an `EventDelivery` service; PEM text or bytes. */
+export interface DeliveryTargetTls {
+  /** Authorities to trust. Default: those of Node. */
+  readonly ca?: string | Buffer;
+  /** This side's certificate and key, which the other side asks for; both or none. */
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+}
+
+export interface DeliveryTargetOptions {
+  /** `host:port`, or any target that gRPC resolves, such as `dns:///fulfilment:50051`. */
+  readonly url: string;
+  /** True: TLS with Node's authorities. Default false. */
+  readonly tls?: boolean | DeliveryTargetTls;
+  /** Sent with each call, asked for each time: a token for the guard of the other side. Never logged. */
+  readonly metadata?: () => Readonly<Record<string, string>>;
+  /** How long a delivery may take that says nothing else. Default 5 s. */
+  readonly deadlineMs?: number;
+}
+
+const DEFAULT_DEADLINE_MS = 5_000;
+const NEEDED_FOR = 'deliverTo({ … })';
+
+interface Opened {
+  readonly grpc: Grpc;
+  readonly method: DeliverMethod;
+  readonly client: Client;
+}
+
+/** An `EventDelivery` service of another process: see `EventDeliveryServer`. */
+export class EventDeliveryTarget implements DirectTarget {
+  readonly name: string;
+  #opening: Promise<Opened> | null = null;
+
+  constructor(private readonly options: DeliveryTargetOptions) {
+    this.name = `gRPC EventDelivery at ${options.url}`;
+  }
+
+  async deliver(record: DirectRecord, limits: DirectLimits = {}): Promise<DirectReceipt> {
+    this.#opening ??= this.#open();
+    const { grpc, method, client } = await this.#opening;
+    const metadata = new grpc.Metadata();
+    for (const [name, text] of Object.entries(this.options.metadata?.() ?? {})) {
+      metadata.set(name, text);
+    }
+    return fromReply(await this.#send({ client, method, metadata }, record, limits));
+  }
+
+  close(): void {
+    const opening = this.#opening;
+    this.#opening = null;
+    void opening?.then(
+      ({ client }) => {
+        client.close();
+      },
+      () => undefined,
+    );
+  }
+
+  async #open(): Promise<Opened> {
+    const grpc = await importPeer('@grpc/grpc-js', NEEDED_FOR, () => import('@grpc/grpc-js'));
+    const method = await loadDeliverMethod(NEEDED_FOR);
+    const { url, tls = false } = this.options;
+    return { grpc, method, client: new grpc.Client(url, credentialsOf(grpc, tls), CHANNEL) };
+  }
+
+  #send(
+    {
+      client,
+      method,
+      metadata,
+    }: Pick<Opened, 'client' | 'method'> & { readonly metadata: Metadata },
+    record: DirectRecord,
+    { deadlineAt, signal }: DirectLimits,
+  ): Promise<DeliverReply> {
+    const { path, requestSerialize, responseDeserialize } = method;
+    const { deadlineMs = DEFAULT_DEADLINE_MS } = this.options;
+    const deadline = deadlineAt ?? Date.now() + deadlineMs;
+    const message = toRequest(record);
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => {
+        call.cancel();
+      };
+      const call = client.makeUnaryRequest(
+        ...([
+          path,
+          requestSerialize,
+          responseDeserialize,
+          message,
+          metadata,
+          { deadline },
+        ] as const),
+        (error, reply) => {
+          signal?.removeEventListener('abort', cancel);
+          if (error === null) resolve(reply ?? {});
+          else reject(this.#failed(error));
+        },
+      );
+      if (signal?.aborted === true) cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  #failed(error: ServiceError): DirectDeliveryError {
+    const { code, details, metadata } = error;
+    const [said] = metadata.get(REASON_TRAILER);
+    const reason = reasonOf(code, details, typeof said === 'string' ? said : null);
+    return new DirectDeliveryError(reason, `${this.name}: ${details}`, { cause: error });
+  }
+}
+
+/** Another process's `EventDelivery` service, for the module's `hybrid.directTo`. */
+export function deliverTo(options: DeliveryTargetOptions): EventDeliveryTarget {
+  return new EventDeliveryTarget(options);
+}
+
+/** A service that comes back is found soon, and nothing is repeated behind our back. */
+const CHANNEL: ClientOptions = {
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.max_send_message_length': -1,
+};
+
+function credentialsOf(grpc: Grpc, tls: boolean | DeliveryTargetTls): ChannelCredentials {
+  if (tls === false) return grpc.credentials.createInsecure();
+  const { ca, cert, key } = tls === true ? {} : tls;
+  const bytes = (pem: string | Buffer | undefined) => (pem === undefined ? null : Buffer.from(pem));
+  return grpc.credentials.createSsl(bytes(ca), bytes(key), bytes(cert));
+}
