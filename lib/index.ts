@@ -195,6 +195,11 @@ export type {
   ViewWork,
 } from './views/view-store.js';
 
+// Systems that know no events.
+export { httpJson } from './legacy/http-transport.js';
+export type { HttpMethod, HttpOptions, HttpVerb } from './legacy/http-options.js';
+export { legacyCall, type LegacyCall } from './legacy/legacy-call.js';
+
 // Watching.
 export { ConsumerControl, type HeldTarget, type KeyTarget } from './consuming/consumer-control.js';
 export { PartitionScaler, type AdviceOptions } from './scaling/partition-scaler.js';
