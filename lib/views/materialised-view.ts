@@ -69,8 +69,8 @@ const [PAGE, LARGEST_PAGE] = [100, 1_000];
 /**
  * One view to read from, as `MaterialisedViews.of` gives it.
  *
- * All of its methods but `staleness` throw a ViewNotReadyError while the view has never been built, and what
- * its store throws while that is away.
+ * What reads rows throws a ViewNotReadyError while the view has never been built, and what its store throws while
+ * that is away.
  */
 export class MaterialisedView<T> {
   /** @internal */

@@ -143,8 +143,10 @@ function isProjects(value: unknown): value is Projects {
   return madeAs(value) === 'projection';
 }
 
+/** What is not frozen is a copy, perhaps with something else in it. */
 function madeAs(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, MADE_AS) : undefined;
+  const isObject = typeof value === 'object' && value !== null && Object.isFrozen(value);
+  return isObject ? Reflect.get(value, MADE_AS) : undefined;
 }
 
 /** It becomes part of the names of consumer groups. */

@@ -16,6 +16,8 @@ export interface KcatRecord {
 /** A line of numbers, then as many bytes of key and value as they say. */
 const RECORD = '%p %o %K %S\\n%k%s';
 
+const LARGEST_TOPIC = 64 * 1024 * 1024;
+
 interface KcatJson {
   readonly partition: number;
   readonly offset: number;
@@ -29,8 +31,8 @@ export async function readWithKcat(
 ): Promise<KcatRecord[]> {
   const consume = ['-b', brokers.join(','), '-t', topic, '-C', '-e', '-q'];
   const [{ stdout: bytes }, { stdout: lines }] = await Promise.all([
-    run('kcat', [...consume, '-f', RECORD], { encoding: 'buffer' }),
-    run('kcat', [...consume, '-J'], { encoding: 'utf8' }),
+    run('kcat', [...consume, '-f', RECORD], { encoding: 'buffer', maxBuffer: LARGEST_TOPIC }),
+    run('kcat', [...consume, '-J'], { encoding: 'utf8', maxBuffer: LARGEST_TOPIC }),
   ]);
   const headersAt = new Map<string, KcatRecord['headers']>();
   for (const line of lines.split('\n').filter((text) => text !== '')) {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { IsBoolean, IsInt, IsString } from 'class-validator';
 
 import {
@@ -45,15 +46,17 @@ function moved(current: StockLevel | null, quantity: number, number: number): St
   return { available: available + quantity, digest: (digest * 31 + number + 1) % 1_000_000_007 };
 }
 
-export function stockView(version = 1, name = 'stock-level') {
+/** @param applyMs what applying one event takes, with the process doing nothing else. */
+export function stockView({ version = 1, applyMs = 0 } = {}) {
   return defineView<StockLevel>({
-    name,
+    name: 'stock-level',
     version,
     on: [
       projects(StockMoved, {
         key: ({ sku }) => sku,
         apply: (current, { quantity, number }) => {
           if (quantity === POISON) throw new Error('poison');
+          if (applyMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, applyMs);
           return moved(current, quantity, number);
         },
       }),
@@ -79,6 +82,15 @@ export async function stockInTopic(
   return rows;
 }
 
+/** All rows of a view, a few at a time. */
+export async function rowsOf(
+  view: MaterialisedView<StockLevel>,
+): Promise<Record<string, StockLevel>> {
+  const rows: Record<string, StockLevel> = {};
+  for await (const { key, value } of view.scan({ limit: 7 })) rows[key] = value;
+  return rows;
+}
+
 /** Waits until a view has what was in the log when this was called. */
 export async function hasAllThereIs(view: MaterialisedView<StockLevel>): Promise<void> {
   const since = Date.now();
@@ -101,16 +113,18 @@ export class StockLoad {
     private readonly events: EventPublisher,
     private readonly skus: number,
     from = 0,
-    publishers = 4,
+    /** Of each of the four who publish, between two. */
+    pauseMs = 0,
   ) {
     let number = from;
     const publish = async (): Promise<void> => {
       while (!this.#stopped) {
         await this.#publish(number++);
         this.published++;
+        await sleep(pauseMs);
       }
     };
-    this.#ended = Promise.all(Array.from({ length: publishers }, publish));
+    this.#ended = Promise.all(Array.from({ length: 4 }, publish));
   }
 
   async stop(): Promise<void> {

@@ -7,7 +7,6 @@ import { eventually } from './eventually.js';
 import { faraway, KeptGeneration, REF, rowsOf, type Entry, type Weather } from './view-world.js';
 
 const PARTITIONS = 2;
-const FREEZE_MS = 60_000;
 
 export type ViewMove =
   | {
@@ -26,6 +25,12 @@ export type ViewMove =
   | { readonly kind: 'rebalance' | 'evict'; readonly owner: number }
   | { readonly kind: 'weather'; readonly weather: Weather }
   | { readonly kind: 'rebuild' | 'swap' | 'turn' };
+
+/** How time passes for the store, and how much of it a freeze takes. */
+export interface ScenarioTime {
+  readonly freezeMs: number;
+  advance(ms: number): Promise<void> | void;
+}
 
 const partition = fc.nat({ max: PARTITIONS - 1 });
 const owner = fc.nat({ max: 1 });
@@ -78,7 +83,7 @@ class ViewScenario {
 
   constructor(
     private readonly store: ViewStore,
-    private readonly advance: (ms: number) => Promise<void> | void,
+    private readonly time: ScenarioTime,
   ) {}
 
   async open(): Promise<void> {
@@ -125,7 +130,7 @@ class ViewScenario {
   /** Nothing fails any more: all of it must be in the view, and a rebuild must end as the same. */
   async end(): Promise<void> {
     this.#weather = 'fine';
-    await this.advance(FREEZE_MS);
+    await this.#pass();
     if (this.#generations.length === 1) await this.#begin();
     for (const each of this.#generations) await each.finish();
     await this.#check();
@@ -133,7 +138,7 @@ class ViewScenario {
     for (const { deadIds } of this.#generations) {
       expect([...deadIds].sort()).toEqual(poison.map(({ id }) => id).sort());
     }
-    await this.advance(FREEZE_MS);
+    await this.#pass();
     const before = await this.#rows();
     expect(before).toEqual(
       rowsOf(
@@ -176,8 +181,8 @@ class ViewScenario {
   async #trySwap(): Promise<boolean> {
     const [live, building] = this.#generations;
     if (live === undefined || building === undefined) return false;
-    await this.advance(FREEZE_MS);
-    await this.store.freeze(live.id, FREEZE_MS / 3);
+    await this.#pass();
+    await this.store.freeze(live.id, this.time.freezeMs);
     const known = building.partitions.flatMap(({ topic, partition: number, committed }) =>
       committed === null ? [] : [{ topic, partition: number, offset: committed }],
     );
@@ -187,6 +192,11 @@ class ViewScenario {
       await live.stop();
     }
     return swapped;
+  }
+
+  /** Long enough for a freeze to be over, and another to be allowed. */
+  async #pass(): Promise<void> {
+    await this.time.advance(this.time.freezeMs * 2.1);
   }
 
   async #rows(): Promise<Record<string, unknown>> {
@@ -232,11 +242,8 @@ class ViewScenario {
 /** The moves there are, and a view to play them on: a store nobody else uses, and how time passes for it. */
 export const viewScenario = {
   move,
-  begin: async (
-    store: ViewStore,
-    advance: (ms: number) => Promise<void> | void,
-  ): Promise<ViewScenario> => {
-    const scenario = new ViewScenario(store, advance);
+  begin: async (store: ViewStore, time: ScenarioTime): Promise<ViewScenario> => {
+    const scenario = new ViewScenario(store, time);
     await scenario.open();
     return scenario;
   },

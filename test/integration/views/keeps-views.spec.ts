@@ -5,12 +5,14 @@ import {
   KafkaEventsHealth,
   KafkaEventsModule,
   MaterialisedViews,
+  MemoryViewStore,
   ViewBehindError,
   ViewNotReadyError,
   event,
   type KafkaEventsModuleOptions,
-  type ViewDefinition,
 } from '../../../lib/index.js';
+import { EmbeddedKafka } from '../../../lib/testing/index.js';
+import { onCleanup } from '../../support/cleanup.js';
 import { describeEachKafka } from '../../support/each-kafka.js';
 import { committedOffsets, createEventTopic } from '../../support/event-topic.js';
 import { eventually } from '../../support/eventually.js';
@@ -19,26 +21,17 @@ import { bootApp, quickOptions } from '../../support/nest-app.js';
 import {
   hasAllThereIs,
   POISON,
+  rowsOf,
   StockCounted,
   StockLoad,
   StockMoved,
   stockInTopic,
   stockView,
-  type StockLevel,
 } from '../../support/stock-view.js';
 import { uniqueName } from '../../support/unique-topic.js';
 
 const PARTITIONS = 3;
 const StockView = stockView();
-
-async function rowsOf(
-  views: MaterialisedViews,
-  view: ViewDefinition<StockLevel> = StockView,
-): Promise<Record<string, StockLevel>> {
-  const rows: Record<string, StockLevel> = {};
-  for await (const { key, value } of views.of(view).scan({ limit: 7 })) rows[key] = value;
-  return rows;
-}
 
 describeEachKafka('views in memory', (brokers) => {
   async function boot(topic: string, groupId: string, options: KafkaEventsModuleOptions = {}) {
@@ -84,7 +77,7 @@ describeEachKafka('views in memory', (brokers) => {
     });
 
     // Ready, it has all that was there: nothing has to be waited for.
-    expect(await rowsOf(views)).toEqual(await stockInTopic(brokers, topic));
+    expect(await rowsOf(views.of(StockView))).toEqual(await stockInTopic(brokers, topic));
     expect([...seen].at(-1)).toBe('live');
     expect(views.of(StockView).staleness().ageMs).toBeLessThan(10_000);
   });
@@ -92,7 +85,7 @@ describeEachKafka('views in memory', (brokers) => {
   it('show their own process what it has just written, while others write', async () => {
     const topic = await createEventTopic(brokers, PARTITIONS);
     const { events, views } = await boot(topic, uniqueName('group'));
-    await eventually(() => rowsOf(views).then(() => true));
+    await eventually(() => rowsOf(views.of(StockView)).then(() => true));
     const load = new StockLoad(events, 10, 100);
     const stock = views.of(StockView);
     for (let i = 1; i <= 50; i++) {
@@ -137,7 +130,7 @@ describeEachKafka('views in memory', (brokers) => {
     }
     const last = await events.publish(StockMoved, { sku: 'last', quantity: POISON, number: 0 });
     await views.of(StockView).waitFor(last, { timeoutMs: 20_000 });
-    expect(await rowsOf(views)).toEqual(await stockInTopic(brokers, topic));
+    expect(await rowsOf(views.of(StockView))).toEqual(await stockInTopic(brokers, topic));
     expect(await readWithKcat(brokers, `${topic}.dlq`)).toHaveLength(4);
   });
 
@@ -180,6 +173,57 @@ describeEachKafka('views in memory', (brokers) => {
     const after = health().views[0];
     expect(after?.groupIds).not.toEqual(before);
     await hasAllThereIs(views.of(StockView));
-    expect(await rowsOf(views)).toEqual(await stockInTopic(brokers, topic));
+    expect(await rowsOf(views.of(StockView))).toEqual(await stockInTopic(brokers, topic));
   });
+});
+
+it('views are kept from when there is a broker', async () => {
+  const kafka = await EmbeddedKafka.start();
+  onCleanup(() => kafka.stop());
+  const topic = await createEventTopic(kafka.brokers, 1);
+  await kafka.stopBroker(0);
+  const views = { store: 'memory' as const, views: [StockView] };
+  const app = await bootApp({
+    imports: [
+      KafkaEventsModule.forRoot(quickOptions(kafka.brokers, uniqueName('group'), topic, { views })),
+    ],
+  });
+  const { ready, problems } = app.get(KafkaEventsHealth).check();
+  expect(ready).toBe(false);
+  expect(problems.join()).toContain('"stock-level" is not kept up to date');
+  const stock = app.get(MaterialisedViews).of(StockView);
+  await expect(stock.get('a')).rejects.toThrow(ViewNotReadyError);
+  await kafka.startBroker(0);
+  await eventually(() => app.get(KafkaEventsHealth).check().ready, { timeoutMs: 20_000 });
+  const receipt = await app
+    .get(EventPublisher)
+    .publish(StockMoved, { sku: 'a', quantity: 1, number: 0 });
+  await stock.waitFor(receipt);
+  expect(app.get(KafkaEventsHealth).check().problems).toEqual([]);
+});
+
+it('a view in memory that is full says so, forgets nothing, and loses nothing', async () => {
+  const kafka = await EmbeddedKafka.start();
+  onCleanup(() => kafka.stop());
+  const topic = await createEventTopic(kafka.brokers, 1);
+  const views = { store: new MemoryViewStore({ maxRows: 2 }), views: [StockView] };
+  const app = await bootApp({
+    imports: [
+      KafkaEventsModule.forRoot(quickOptions(kafka.brokers, uniqueName('group'), topic, { views })),
+    ],
+  });
+  const { events, stock } = {
+    events: app.get(EventPublisher),
+    stock: app.get(MaterialisedViews).of(StockView),
+  };
+  await eventually(() => app.get(KafkaEventsHealth).check().ready);
+  for (const sku of ['a', 'b', 'c']) {
+    await events.publish(StockMoved, { sku, quantity: 1, number: 0 });
+  }
+  await eventually(() =>
+    app.get(KafkaEventsHealth).check().problems.join().includes('has 2 rows, as many as it may'),
+  );
+  const last = await events.publish(StockMoved, { sku: 'a', quantity: 1, number: 1 });
+  await expect(stock.waitFor(last, { timeoutMs: 100 })).rejects.toThrow(ViewBehindError);
+  expect(kafka.endOffsets(`${topic}.dlq`)).toEqual([0n]);
 });

@@ -12,8 +12,11 @@ describe('a view, whatever happens', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(viewScenario.move, MOVES), async (moves) => {
         const clock = new ManualClock();
-        const scenario = await viewScenario.begin(new MemoryViewStore({ clock }), (ms) => {
-          clock.advance(ms);
+        const scenario = await viewScenario.begin(new MemoryViewStore({ clock }), {
+          freezeMs: 60_000,
+          advance: (ms) => {
+            clock.advance(ms);
+          },
         });
         for (const move of moves) await scenario.play(move);
         await scenario.end();
