@@ -1,34 +1,70 @@
-import { TEST_TOKENS } from '../billing/payment-gateway.js';
-import type { NewOrder, OrdersService } from '../orders/orders.service.js';
-import type { Progress } from './progress.js';
-import { HALF } from './script.js';
+import { NotFoundException } from '@nestjs/common';
 
-const SKUS = 40;
+import { TEST_TOKENS } from '../billing/payment-gateway.js';
+import type { CheckoutService, PlacedOrder } from '../checkout/checkout.service.js';
+import type { NewOrder } from '../orders/orders.service.js';
+import type { Progress } from './progress.js';
+import { HALF, OUTAGES, STOCK } from './script.js';
+
 /** Orders placed side by side. */
 const AT_ONCE = 50;
 
-/** Places half of the story's orders through the shop, and answers their ids. */
-export async function placeOrders(orders: OrdersService, progress: Progress): Promise<string[]> {
-  const ids: string[] = [];
-  while (ids.length < HALF.orders) {
-    const first = ids.length;
-    const numbers = Array.from(
-      { length: Math.min(AT_ONCE, HALF.orders - first) },
-      (_, i) => first + i,
-    );
-    ids.push(...(await Promise.all(numbers.map((number) => orders.place(orderOf(number))))));
-    progress.update(ids.length, HALF.orders);
-  }
-  return ids;
+/** Places half of the story's orders through the shop. */
+export function placeOrders(
+  checkout: CheckoutService,
+  progress: Progress,
+): Promise<readonly PlacedOrder[]> {
+  return placeEach(checkout, HALF.orders, tokenOf, progress);
 }
 
-function orderOf(number: number): NewOrder {
-  return {
-    sku: `sku-${number % SKUS}`,
-    quantity: 1 + (number % 3),
-    totalCents: 1_000 + number,
-    paymentToken: tokenOf(number),
-  };
+/** Places so many orders, of which none is difficult. */
+export function placeEasyOrders(
+  checkout: CheckoutService,
+  count: number,
+  progress: Progress,
+): Promise<readonly PlacedOrder[]> {
+  return placeEach(checkout, count, () => 'tok_visa', progress);
+}
+
+/** Asks for a product that there is not, and answers how often the shop said so. */
+export async function askForTheUnknown(checkout: CheckoutService): Promise<number> {
+  let refused = 0;
+  for (let i = 0; i < OUTAGES.unknownProducts; i++) {
+    const order = { ...orderOf(i), sku: `unicorn-${i}`, paymentToken: 'tok_visa' };
+    await checkout.place(order).catch((error: unknown) => {
+      if (!(error instanceof NotFoundException)) throw error;
+      refused++;
+    });
+  }
+  return refused;
+}
+
+async function placeEach(
+  checkout: CheckoutService,
+  count: number,
+  paymentTokenOf: (number: number) => string,
+  progress: Progress,
+): Promise<readonly PlacedOrder[]> {
+  const placed: PlacedOrder[] = [];
+  while (placed.length < count) {
+    const first = placed.length;
+    const numbers = Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, i) => first + i);
+    const orders = numbers.map((number) => ({
+      ...orderOf(number),
+      paymentToken: paymentTokenOf(number),
+    }));
+    placed.push(...(await Promise.all(orders.map((order) => checkout.place(order)))));
+    progress.update(placed.length, count);
+  }
+  return placed;
+}
+
+export function skuOf(number: number): string {
+  return `sku-${number % STOCK.products}`;
+}
+
+function orderOf(number: number): Omit<NewOrder, 'paymentToken' | 'checkedWith'> {
+  return { sku: skuOf(number), quantity: 1 + (number % 3), totalCents: 1_000 + number };
 }
 
 /** Difficult customers come at even distances, and the two kinds never coincide. */

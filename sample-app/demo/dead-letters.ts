@@ -15,14 +15,18 @@ interface Expected {
 }
 
 /**
- * Dead letters by reason, counted when they name the right record and handler and are that record
- * byte for byte; the last row is for whatever else lies in the dead-letter topics.
+ * Dead letters of a group by reason, counted when they name the right record and handler and are that record
+ * byte for byte; one row for those of the view of the orders; the last one is for whatever else lies in the
+ * dead-letter topics.
  */
 export function deadLetterRows(
   seen: OrdersSeen,
   failingToken: string,
-  letters: readonly StoredRecord[],
+  groupId: string,
+  all: readonly StoredRecord[],
 ): Row[] {
+  const letters = all.filter((letter) => headerOf(letter, 'dlq-group') === groupId);
+  const ofView = all.filter((letter) => headerOf(letter, 'dlq-group') !== groupId);
   const found = new Map(letters.map((letter) => [nameOf(letter), letter]));
   const expected = expectedLetters(seen, failingToken);
   const isThere = ({ record, reason, handler }: Expected): boolean => {
@@ -38,7 +42,21 @@ export function deadLetterRows(
     };
   });
   const others = letters.length - expected.filter(isThere).length;
-  return [...rows, { what: 'dead letters: any others', expected: 0, counted: others }];
+  return [
+    ...rows,
+    viewRow(seen, ofView),
+    { what: 'dead letters: any others', expected: 0, counted: others },
+  ];
+}
+
+/** A view in memory reads its topics anew when its consumer is, and may find the same poison again. */
+function viewRow({ poison }: OrdersSeen, letters: readonly StoredRecord[]): Row {
+  const found = new Set(letters.map(originOf));
+  return {
+    what: 'dead letters: poison that the view met',
+    expected: poison.length,
+    counted: poison.filter(({ record }) => found.has(placeOf(record))).length,
+  };
 }
 
 /** Handlers succeed and fail separately, so what neither of them can read is dead-lettered by both. */
@@ -55,14 +73,16 @@ function expectedLetters({ orders, poison }: OrdersSeen, failingToken: string): 
 }
 
 function nameOf(letter: StoredRecord): string {
-  const [topic, partition, offset, reason] = [
-    'dlq-original-topic',
-    'dlq-original-partition',
-    'dlq-original-offset',
-    'dlq-reason',
-  ].map((name) => headerOf(letter, name) ?? '?');
+  const reason = headerOf(letter, 'dlq-reason') ?? '?';
   const handler = headerOf(letter, 'dlq-handler') ?? NO_HANDLER;
-  return `${topic ?? ''}[${partition ?? ''}]@${offset ?? ''} ${reason ?? ''} ${handler}`;
+  return `${originOf(letter)} ${reason} ${handler}`;
+}
+
+function originOf(letter: StoredRecord): string {
+  const [topic, partition, offset] = ['topic', 'partition', 'offset'].map(
+    (name) => headerOf(letter, `dlq-original-${name}`) ?? '?',
+  );
+  return `${topic ?? ''}[${partition ?? ''}]@${offset ?? ''}`;
 }
 
 function placeOf({ topic, partition, offset }: StoredRecord): string {

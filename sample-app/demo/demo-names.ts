@@ -5,6 +5,8 @@ export interface DemoNames {
   readonly orders: string;
   readonly stock: string;
   readonly telemetry: string;
+  /** Those that the shop's views are made of. */
+  readonly viewed: string[];
   /** Of orders and stock. */
   readonly deadLetters: readonly string[];
   readonly telemetryDeadLetters: string;
@@ -21,7 +23,7 @@ export function demoNames(run: string): DemoNames {
   const deadLetters = [`${orders}.dlq`, `${stock}.dlq`];
   const topics = [orders, stock, telemetry, ...deadLetters, telemetryDeadLetters];
   return {
-    ...{ prefix, groupId: `${prefix}shop`, topics },
+    ...{ prefix, groupId: `${prefix}shop`, topics, viewed: [orders, stock] },
     ...{ orders, stock, deadLetters, telemetry, telemetryDeadLetters },
   };
 }

@@ -9,6 +9,9 @@ export interface Poison {
 export interface SeenOrder {
   readonly record: StoredRecord;
   readonly orderId: string;
+  readonly sku: string;
+  readonly quantity: number;
+  readonly totalCents: number;
   readonly paymentToken: string;
 }
 
@@ -52,10 +55,24 @@ function seeOrder(record: StoredRecord): SeenOrder | Poison {
   } catch {
     return { record, reason: 'undecodable' };
   }
-  const { orderId, paymentToken, quantity } = order;
-  if (typeof orderId !== 'string' || typeof paymentToken !== 'string') {
-    return { record, reason: 'invalid' };
-  }
-  if (typeof quantity !== 'number') return { record, reason: 'invalid' };
-  return { record, orderId, paymentToken };
+  const { orderId, sku, quantity, totalCents, paymentToken } = order;
+  const texts = { orderId, sku, paymentToken };
+  const numbers = { quantity, totalCents };
+  if (!hasAll(texts, isText) || !hasAll(numbers, isNumber)) return { record, reason: 'invalid' };
+  return { record, ...texts, ...numbers };
+}
+
+function hasAll<K extends string, T>(
+  fields: Readonly<Record<K, unknown>>,
+  is: (value: unknown) => value is T,
+): fields is Readonly<Record<K, T>> {
+  return Object.values(fields).every(is);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
 }

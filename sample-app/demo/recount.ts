@@ -3,13 +3,23 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { PaymentGateway, TEST_TOKENS } from '../billing/payment-gateway.js';
 import { StockLedger } from '../inventory/stock-ledger.js';
 import { Outbox } from '../notifications/outbox.js';
-import type { BareKafka, StoredRecord } from './bare-kafka.js';
+import { headerOf, type BareKafka, type StoredRecord } from './bare-kafka.js';
+import { checkoutRows, viewRows } from './checkout-recount.js';
 import { deadLetterRows } from './dead-letters.js';
 import type { DemoNames } from './demo-names.js';
 import { seeOrders, type OrdersSeen } from './orders-seen.js';
-import { inAll } from './script.js';
+import { inAll, ordersPlaced } from './script.js';
+import type { Told } from './story.js';
 import type { Row } from './summary.js';
 import { telemetryRows } from './telemetry-recount.js';
+import type { ViewsSeen } from './views-seen.js';
+
+/** What there is to count beside the topics. */
+export interface Seen {
+  readonly names: DemoNames;
+  readonly told: Told;
+  readonly views: ViewsSeen;
+}
 
 /**
  * Reads the topics from beginning to end and holds three things against each other: the script, what
@@ -18,22 +28,24 @@ import { telemetryRows } from './telemetry-recount.js';
 export async function recount(
   kafka: BareKafka,
   shop: INestApplicationContext,
-  names: DemoNames,
+  { names, told, views }: Seen,
 ): Promise<Row[]> {
   const records = await kafka.readAll(names.topics);
   const of = (...topics: string[]) => records.filter(({ topic }) => topics.includes(topic));
   const seen = seeOrders(of(names.orders));
   return [
     ...topicRows(seen, of(names.orders)),
+    ...checkoutRows(seen, told),
     ...effectRows(seen, shop, of(names.stock)),
-    ...deadLetterRows(seen, TEST_TOKENS.down, of(...names.deadLetters)),
+    ...viewRows(seen, of(names.stock), views),
+    ...deadLetterRows(seen, TEST_TOKENS.down, names.groupId, of(...names.deadLetters)),
     ...telemetryRows(shop, of(names.telemetry), of(names.telemetryDeadLetters)),
     await positionsRow(kafka, names),
   ];
 }
 
 function topicRows(seen: OrdersSeen, records: readonly StoredRecord[]): Row[] {
-  const good = inAll('orders') + inAll('withoutId');
+  const good = ordersPlaced() + inAll('withoutId');
   const poison = inAll('brokenJson') + inAll('wrongSchema') + inAll('unknownVersion');
   const duplicates = inAll('duplicates');
   return [
@@ -55,7 +67,9 @@ function effectRows(
   const { charges } = shop.get(PaymentGateway, find);
   const charged = charges.map(({ orderId }) => orderId);
   const confirmed = shop.get(Outbox, find).confirmed;
-  const announced = stockRecords.map(({ value }) => orderIdIn(value));
+  const announced = stockRecords
+    .filter((record) => headerOf(record, 'event-type') === 'stock.reserved.v1')
+    .map(({ value }) => orderIdIn(value));
 
   const all = orders.map(({ orderId }) => orderId);
   const payable = orders.flatMap(({ orderId, paymentToken }) =>
@@ -64,7 +78,7 @@ function effectRows(
   return [
     row('stock: reservations in the ledger', all.length, reserved.length),
     row('stock: orders reserved exactly once', all.length, exactlyOnce(all, reserved)),
-    row('stock: records in the topic', all.length, announced.length),
+    row('stock: reservations in the topic', all.length, announced.length),
     row('stock: StockReserved exactly once', all.length, exactlyOnce(all, announced)),
     row('billing: charges made', payable.length, charged.length),
     row('billing: orders charged exactly once', payable.length, exactlyOnce(payable, charged)),

@@ -19,6 +19,22 @@ export const HALF = {
   withoutId: 10,
 } as const;
 
+/** The rest of the orders, and what else customers want. */
+export const OUTAGES = {
+  /** Orders placed while the broker is away, and the stock service with it. */
+  orders: 60,
+  /** Orders placed when both are back. */
+  ordersAfterwards: 60,
+  /** Of a product that there is not: refused, which says nothing about the health of the stock service. */
+  unknownProducts: 30,
+} as const;
+
+export const STOCK = {
+  products: 40,
+  /** Pieces of each, delivered before the first order. */
+  delivered: 1_000,
+} as const;
+
 /** What the sensors send beside all that. */
 export const TELEMETRY = {
   devices: 200,
@@ -35,4 +51,9 @@ export const TELEMETRY = {
 /** How often `what` happens in the whole story. */
 export function inAll(what: keyof typeof HALF): number {
   return HALVES * HALF[what];
+}
+
+/** Orders that customers place in the whole story. */
+export function ordersPlaced(): number {
+  return inAll('orders') + OUTAGES.orders + OUTAGES.ordersAfterwards;
 }

@@ -1,4 +1,4 @@
-import { IsInt, IsPositive, IsString, IsUUID, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsPositive, IsString, IsUUID, Min } from 'class-validator';
 import { DomainEvent } from 'nestjs-kafka-events';
 
 /** A customer has placed an order. */
@@ -10,4 +10,6 @@ export class OrderCreated {
   @IsInt() @Min(0) totalCents!: number;
   /** What the payment gateway knows the card by. */
   @IsString() paymentToken!: string;
+  /** Who said that there is enough; `nobody`: it is sold subject to stock. */
+  @IsOptional() @IsIn(['service', 'view', 'nobody']) checkedWith?: 'service' | 'view' | 'nobody';
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, Post, ValidationPipe } from '@nestjs/common';
 import { IsInt, IsPositive, IsString, Min } from 'class-validator';
 
-import { OrdersService } from './orders.service.js';
+import { CheckoutService, type PlacedOrder } from './checkout.service.js';
 
 class PlaceOrder {
   @IsString() sku!: string;
@@ -11,13 +11,11 @@ class PlaceOrder {
 }
 
 @Controller('orders')
-export class OrdersController {
-  constructor(private readonly orders: OrdersService) {}
+export class CheckoutController {
+  constructor(private readonly checkout: CheckoutService) {}
 
   @Post()
-  async place(
-    @Body(new ValidationPipe({ whitelist: true })) order: PlaceOrder,
-  ): Promise<{ orderId: string }> {
-    return { orderId: await this.orders.place(order) };
+  place(@Body(new ValidationPipe({ whitelist: true })) order: PlaceOrder): Promise<PlacedOrder> {
+    return this.checkout.place(order);
   }
 }

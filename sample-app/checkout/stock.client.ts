@@ -1,0 +1,35 @@
+import {
+  defineSyncService,
+  MaterialisedViews,
+  readFrom,
+  syncService,
+  type SyncRegistration,
+} from 'nestjs-kafka-events';
+import { grpc } from 'nestjs-kafka-events/grpc';
+
+import { StockView } from '../inventory/stock-view.js';
+import { STOCK_CONTRACT, type StockApi } from '../stock-service/stock.contract.js';
+
+export const Stock = defineSyncService<StockApi>({ name: 'stock' });
+
+/** How the shop asks for stock: the service, or this process's own copy while the service is not well. */
+export function stockService(url: string): SyncRegistration {
+  return syncService(Stock, {
+    transport: grpc({ ...STOCK_CONTRACT, url, service: 'Stock' }),
+    deadlineMs: 500,
+    breaker: { openMs: 1_000, maxOpenMs: 10_000 },
+    methods: {
+      getStock: {
+        idempotent: true,
+        fallback: [
+          readFrom(async ({ sku }, { get }) => {
+            const row = await get(MaterialisedViews).of(StockView).get(sku);
+            if (row === null) return null;
+            const { available } = row.value;
+            return { value: { sku, available }, ageMs: row.ageMs ?? Infinity };
+          }),
+        ],
+      },
+    },
+  });
+}
