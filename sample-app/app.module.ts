@@ -14,7 +14,10 @@ import { inEnvironment } from './topic-names.js';
       topics: 'create',
       // Enough for one instance. Several share a store, or a duplicate could be handled by each.
       idempotency: { store: 'memory' },
-      ...shopOptions(process.env.STOCK_URL ?? 'localhost:5000'),
+      ...shopOptions({
+        stockUrl: process.env.STOCK_URL ?? 'localhost:5000',
+        erpUrl: process.env.ERP_URL ?? 'http://localhost:5001',
+      }),
     }),
     ShopModule,
   ],

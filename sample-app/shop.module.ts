@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { BillingModule } from './billing/billing.module.js';
 import { CheckoutModule } from './checkout/checkout.module.js';
 import { InventoryModule } from './inventory/inventory.module.js';
+import { LegacyModule } from './legacy/legacy.module.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
 import { ReportingModule } from './reporting/reporting.module.js';
 import { TelemetryModule } from './telemetry/telemetry.module.js';
@@ -13,6 +14,7 @@ import { TelemetryModule } from './telemetry/telemetry.module.js';
     CheckoutModule,
     InventoryModule,
     BillingModule,
+    LegacyModule,
     NotificationsModule,
     ReportingModule,
     TelemetryModule,

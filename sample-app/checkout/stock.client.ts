@@ -7,7 +7,7 @@ import {
 } from 'nestjs-kafka-events';
 import { grpc } from 'nestjs-kafka-events/grpc';
 
-import { StockView } from '../inventory/stock-view.js';
+import { availableOf, StockView } from '../inventory/stock-view.js';
 import { STOCK_CONTRACT, type StockApi } from '../stock-service/stock.contract.js';
 
 export const Stock = defineSyncService<StockApi>({ name: 'stock' });
@@ -25,8 +25,8 @@ export function stockService(url: string): SyncRegistration {
           readFrom(async ({ sku }, { get }) => {
             const row = await get(MaterialisedViews).of(StockView).get(sku);
             if (row === null) return null;
-            const { available } = row.value;
-            return { value: { sku, available }, ageMs: row.ageMs ?? Infinity };
+            const value = { sku, available: availableOf(row.value) };
+            return { value, ageMs: row.ageMs ?? Infinity };
           }),
         ],
       },

@@ -1,3 +1,4 @@
+import { availableOf } from '../inventory/stock-view.js';
 import { headerOf, type StoredRecord } from './bare-kafka.js';
 import type { OrdersSeen } from './orders-seen.js';
 import { OUTAGES, STOCK, inAll, ordersPlaced } from './script.js';
@@ -37,11 +38,12 @@ export function viewRows(
   { dashboard, stock }: ViewsSeen,
 ): Row[] {
   const left = new Map<string, number>();
-  for (const { sku, quantity } of stockRecords.flatMap(deliveryIn)) {
-    left.set(sku, (left.get(sku) ?? 0) + quantity);
-  }
+  for (const { sku, soFar } of stockRecords.flatMap(deliveryIn)) left.set(sku, soFar);
   for (const { sku, quantity } of orders) left.set(sku, (left.get(sku) ?? 0) - quantity);
-  const right = [...left].filter(([sku, pieces]) => stock.get(sku)?.available === pieces);
+  const right = [...left].filter(([sku, pieces]) => {
+    const level = stock.get(sku);
+    return level !== undefined && availableOf(level) === pieces;
+  });
   const { sales } = dashboard;
   return [
     row('stock view: products with the right level', STOCK.products, right.length),
@@ -67,9 +69,9 @@ function keptOf(
   return new Set(placed.map(({ orderId }) => orderId).filter((id) => stored.has(id))).size;
 }
 
-function deliveryIn(record: StoredRecord): { sku: string; quantity: number }[] {
+function deliveryIn(record: StoredRecord): { sku: string; soFar: number }[] {
   if (headerOf(record, 'event-type') !== 'stock.received.v1') return [];
-  return [JSON.parse(String(record.value)) as { sku: string; quantity: number }];
+  return [JSON.parse(String(record.value)) as { sku: string; soFar: number }];
 }
 
 function sumOf<T>(all: readonly T[], what: (of: T) => number): number {

@@ -6,7 +6,7 @@ import type { NewOrder } from '../orders/orders.service.js';
 import type { Progress } from './progress.js';
 import { HALF, OUTAGES, STOCK } from './script.js';
 
-/** Orders placed side by side. */
+/** Orders placed side by side; those of the outage are no more, so that all of them meet it. */
 const AT_ONCE = 50;
 
 /** Places half of the story's orders through the shop. */

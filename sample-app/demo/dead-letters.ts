@@ -4,6 +4,7 @@ import type { Row } from './summary.js';
 
 const BILLING = 'BillingHandlers.chargeCustomer';
 const INVENTORY = 'InventoryHandlers.reserveStock';
+const ERP = 'erp.book-order';
 const NO_HANDLER = 'no handler';
 const REASONS = ['undecodable', 'invalid', 'unknown-version', 'retries-exhausted'];
 
@@ -59,10 +60,10 @@ function viewRow({ poison }: OrdersSeen, letters: readonly StoredRecord[]): Row 
   };
 }
 
-/** Handlers succeed and fail separately, so what neither of them can read is dead-lettered by both. */
+/** Handlers succeed and fail separately, so what none of them can read is dead-lettered by each. */
 function expectedLetters({ orders, poison }: OrdersSeen, failingToken: string): Expected[] {
   const unreadable = poison.flatMap(({ record, reason }) => {
-    const handlers = reason === 'unknown-version' ? [NO_HANDLER] : [INVENTORY, BILLING];
+    const handlers = reason === 'unknown-version' ? [NO_HANDLER] : [INVENTORY, BILLING, ERP];
     return handlers.map((handler) => ({ record, reason, handler }));
   });
   const failing = orders.filter(({ paymentToken }) => paymentToken === failingToken);

@@ -7,9 +7,9 @@ import { STOCK } from './script.js';
 /** Fills the shelves. */
 export async function deliverStock(events: EventPublisher): Promise<void> {
   const deliveries = Array.from({ length: STOCK.products }, (_, number) => ({
-    deliveryId: `delivery-${number}`,
     sku: skuOf(number),
     quantity: STOCK.delivered,
+    soFar: STOCK.delivered,
   }));
   await events.publishAll(deliveries.map((delivery) => event(StockReceived, delivery)));
 }

@@ -2,11 +2,13 @@
  * `npm run demo`: a shop on Kafka, a thousand orders, twenty thousand readings of sensors, and everything
  * that goes wrong in a year in half a minute. Exit code 0: every count agrees; 1: one is off; 2: it could not run.
  *
- * `--break-dedup` turns the dedup of one handler off, to show that the recount would notice.
+ * `--break-dedup` turns the dedup of one handler off, and `--break-keys` has the ERP ignore idempotency keys, to
+ * show that the recount would notice.
  */
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 
+import { ErpServer } from '../erp/erp-server.js';
 import { BareKafka } from './bare-kafka.js';
 import { findBroker, type DemoBroker } from './broker.js';
 import { demoNames, type DemoNames } from './demo-names.js';
@@ -19,6 +21,7 @@ import { seeViews, type ViewsSeen } from './views-seen.js';
 
 const { argv, env } = process;
 const breakDedup = argv.includes('--break-dedup') || env.DEMO_BREAK_DEDUP === '1';
+const breakKeys = argv.includes('--break-keys');
 const verbose = argv.includes('--verbose');
 
 try {
@@ -42,10 +45,11 @@ async function play(broker: DemoBroker, names: DemoNames): Promise<Row[]> {
   const kafka = await BareKafka.connect(broker.brokers);
   try {
     const stock = await StockProcess.start(broker.brokers, names.prefix);
+    const erp = await ErpServer.start(0, [], { honoursKeys: !breakKeys });
     try {
-      return await playWith(kafka, broker, stock, names);
+      return await playWith(kafka, broker, { stock, erp }, names);
     } finally {
-      await stock.kill();
+      await Promise.all([stock.kill(), erp.stop()]);
     }
   } finally {
     await kafka.close();
@@ -55,10 +59,11 @@ async function play(broker: DemoBroker, names: DemoNames): Promise<Row[]> {
 async function playWith(
   kafka: BareKafka,
   { brokers, outage }: DemoBroker,
-  stock: StockProcess,
+  { stock, erp }: { stock: StockProcess; erp: ErpServer },
   names: DemoNames,
 ): Promise<Row[]> {
-  const shop = await openShop({ brokers, names, stockUrl: stock.url, breakDedup, verbose });
+  const [stockUrl, erpUrl] = [stock.url, erp.url];
+  const shop = await openShop({ brokers, names, stockUrl, erpUrl, breakDedup, verbose });
   let told: Told;
   let views: ViewsSeen;
   try {
@@ -67,7 +72,7 @@ async function playWith(
   } finally {
     await shop.close();
   }
-  const rows = await recount(kafka, shop, { names, told, views });
+  const rows = await recount(kafka, shop, { names, told, views, erpUrl });
   // What is off is left for you to look at.
   if (!rows.some(isOff)) await kafka.remove(names.groupId, names.topics);
   return rows;

@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 
 import { PaymentGateway, TEST_TOKENS } from '../billing/payment-gateway.js';
 import { StockLedger } from '../inventory/stock-ledger.js';
+import type { Booking } from '../erp/erp-server.js';
 import { Outbox } from '../notifications/outbox.js';
 import { headerOf, type BareKafka, type StoredRecord } from './bare-kafka.js';
 import { checkoutRows, viewRows } from './checkout-recount.js';
@@ -19,6 +20,7 @@ export interface Seen {
   readonly names: DemoNames;
   readonly told: Told;
   readonly views: ViewsSeen;
+  readonly erpUrl: string;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface Seen {
 export async function recount(
   kafka: BareKafka,
   shop: INestApplicationContext,
-  { names, told, views }: Seen,
+  { names, told, views, erpUrl }: Seen,
 ): Promise<Row[]> {
   const records = await kafka.readAll(names.topics);
   const of = (...topics: string[]) => records.filter(({ topic }) => topics.includes(topic));
@@ -37,6 +39,7 @@ export async function recount(
     ...topicRows(seen, of(names.orders)),
     ...checkoutRows(seen, told),
     ...effectRows(seen, shop, of(names.stock)),
+    ...(await erpRows(seen, erpUrl)),
     ...viewRows(seen, of(names.stock), views),
     ...deadLetterRows(seen, TEST_TOKENS.down, names.groupId, of(...names.deadLetters)),
     ...telemetryRows(shop, of(names.telemetry), of(names.telemetryDeadLetters)),
@@ -88,6 +91,17 @@ function effectRows(
       charges.filter(({ calls }) => calls === 3).length,
     ),
     row('notifications: orders confirmed once', all.length, exactlyOnce(all, confirmed)),
+  ];
+}
+
+/** By what the ERP answers to whoever asks. */
+async function erpRows({ orders }: OrdersSeen, erpUrl: string): Promise<Row[]> {
+  const answer = await fetch(`${erpUrl}/bookings`);
+  const booked = ((await answer.json()) as Booking[]).map(({ ORDNO }) => ORDNO);
+  const all = orders.map(({ orderId }) => orderId);
+  return [
+    row('ERP: bookings', all.length, booked.length),
+    row('ERP: orders booked exactly once', all.length, exactlyOnce(all, booked)),
   ];
 }
 

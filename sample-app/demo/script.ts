@@ -21,8 +21,8 @@ export const HALF = {
 
 /** The rest of the orders, and what else customers want. */
 export const OUTAGES = {
-  /** Orders placed while the broker is away, and the stock service with it. */
-  orders: 60,
+  /** Orders placed at once while the broker is away, and the stock service with it. */
+  orders: 50,
   /** Orders placed when both are back. */
   ordersAfterwards: 60,
   /** Of a product that there is not: refused, which says nothing about the health of the stock service. */

@@ -1,14 +1,13 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-import { shopOptions } from '../shop.options.js';
+import { shopOptions, type ShopSurroundings } from '../shop.options.js';
 import { DemoModule } from './demo.module.js';
 import type { DemoNames } from './demo-names.js';
 
-export interface ShopSettings {
+export interface ShopSettings extends ShopSurroundings {
   readonly brokers: readonly string[];
   readonly names: DemoNames;
-  readonly stockUrl: string;
   /** Turns the dedup of one handler off. */
   readonly breakDedup: boolean;
   /** Shows the library's log. */
@@ -17,7 +16,7 @@ export interface ShopSettings {
 
 /** Boots the shop, and tells when the breaker of a service moves. */
 export function openShop(settings: ShopSettings): Promise<INestApplicationContext> {
-  const { brokers, names, stockUrl, breakDedup, verbose } = settings;
+  const { brokers, names, breakDedup, verbose } = settings;
   const shop = DemoModule.on({
     clientId: 'shop',
     brokers,
@@ -38,7 +37,7 @@ export function openShop(settings: ShopSettings): Promise<INestApplicationContex
         },
       },
     ],
-    ...shopOptions(stockUrl),
+    ...shopOptions(settings),
   });
   // Its log names every failed attempt and all that is away, and the story is full of them.
   return NestFactory.createApplicationContext(shop, {

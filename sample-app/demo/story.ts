@@ -98,7 +98,7 @@ async function sellInTheDark(
   const placing = place();
   await until('orders on their way', () => {
     const { publisher } = shop.get(KafkaEventsHealth, { strict: false }).check();
-    return publisher.bufferedEvents > 0;
+    return publisher.bufferedEvents === OUTAGES.orders;
   });
   await outage.end();
   say('broker', 'is back');

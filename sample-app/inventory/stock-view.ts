@@ -4,14 +4,17 @@ import { StockReceived } from './stock-received.event.js';
 import { StockReserved } from './stock-reserved.event.js';
 
 export interface StockLevel {
-  readonly available: number;
+  readonly received: number;
+  readonly reserved: number;
 }
 
+const NOTHING: StockLevel = { received: 0, reserved: 0 };
+
 /**
- * What there is of each product, made of what came in and what was set aside.
+ * What came in of each product, and what was set aside.
  *
- * It adds up: an event that lies twice in its topic counts twice. The claims of the handler that announces
- * reservations see to it that there is one of each.
+ * Reservations are added up: one that lies twice in its topic counts twice. The claims of the handler that
+ * announces them see to it that there is one of each. Deliveries carry their sum.
  */
 export const StockView = defineView<StockLevel>({
   name: 'stock-level',
@@ -19,11 +22,22 @@ export const StockView = defineView<StockLevel>({
   on: [
     projects(StockReceived, {
       key: ({ sku }) => sku,
-      apply: (current, { quantity }) => ({ available: (current?.available ?? 0) + quantity }),
+      apply: (current, { soFar }) => {
+        const level = current ?? NOTHING;
+        return { ...level, received: Math.max(level.received, soFar) };
+      },
     }),
     projects(StockReserved, {
       key: ({ sku }) => sku,
-      apply: (current, { quantity }) => ({ available: (current?.available ?? 0) - quantity }),
+      apply: (current, { quantity }) => {
+        const level = current ?? NOTHING;
+        return { ...level, reserved: level.reserved + quantity };
+      },
     }),
   ],
 });
+
+/** Below zero where more was promised than there is. */
+export function availableOf({ received, reserved }: StockLevel): number {
+  return received - reserved;
+}

@@ -3,7 +3,7 @@ import { Controller } from '@nestjs/common';
 import { GrpcMethod, RpcException } from '@nestjs/microservices';
 import { MaterialisedViews } from 'nestjs-kafka-events';
 
-import { StockView } from '../inventory/stock-view.js';
+import { availableOf, StockView } from '../inventory/stock-view.js';
 import type { StockApi, StockReply, StockRequest } from './stock.contract.js';
 
 /** Answers from what it has read of its topic; a warehouse would ask its database. */
@@ -18,6 +18,6 @@ export class StockController implements StockApi {
     if (row === null) {
       throw new RpcException({ code: status.NOT_FOUND, message: `there is no product ${sku}` });
     }
-    return { sku, available: row.value.available };
+    return { sku, available: availableOf(row.value) };
   }
 }

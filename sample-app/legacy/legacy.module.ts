@@ -1,0 +1,6 @@
+import { Module } from '@nestjs/common';
+
+import { ErpBookings } from './erp-bookings.js';
+
+@Module({ providers: [ErpBookings] })
+export class LegacyModule {}
