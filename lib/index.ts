@@ -14,6 +14,7 @@ export type {
   NestTransportOptions,
   ProducerOptions,
   RetryTopicsOptions,
+  LegacyOptions,
   SyncOptions,
 } from './kafka-events.options.js';
 export type { ConnectionSettings, SaslOptions } from './kafka/connection.js';
@@ -198,6 +199,10 @@ export type {
 // Systems that know no events.
 export { httpJson } from './legacy/http-transport.js';
 export type { HttpMethod, HttpOptions, HttpVerb } from './legacy/http-options.js';
+export { LegacyFeeds } from './legacy/legacy-feeds.js';
+export { legacyFeed } from './legacy/legacy-feed.js';
+export type { FeedContext, FeedPage, LegacyFeed } from './legacy/legacy-feed.js';
+export { MemoryCursorStore, type CursorStore } from './legacy/cursor-store.js';
 export { legacyCall, type LegacyCall } from './legacy/legacy-call.js';
 
 // Watching.
@@ -219,6 +224,7 @@ export type {
   ViewHealth,
   PublisherHealth,
   StalledPartition,
+  FeedHealth,
   SyncServiceHealth,
 } from './observability/health.js';
 export type { StallReason } from './observability/stall-reason.js';

@@ -5,6 +5,7 @@ import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
 import { checkDirectDelivery } from './consuming/direct/direct-rules.js';
 import type { BoundHandler } from './consuming/event-handler.js';
 import { discoverHandlers } from './consuming/handler-discovery.js';
+import { LegacyFeeds } from './legacy/legacy-feeds.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import { CONSUMER_RUNTIME, KAFKA_EVENTS_SETTINGS, OUTBOX_RELAY } from './kafka-events.tokens.js';
@@ -15,6 +16,9 @@ import { resolveHandler } from './options/resolve-handler.js';
 import type { OutboxRelay } from './outbox/outbox-relay.js';
 
 /** How long events of the outbox that are on their way may take; the others wait for the next start. */
+/** For changes of other systems that are being published. */
+const FEEDS_DRAIN_MS = 5_000;
+
 const OUTBOX_DRAIN_MS = 5_000;
 
 /**
@@ -60,6 +64,8 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
       if (settings.consume) await this.startHandlers(settings);
       // Views that others keep can be read, and waited for, here too.
       else if (settings.connect && settings.views !== null) await this.consumers.start([]);
+      if (settings.connect)
+        this.feeds.start((token) => this.moduleRef.get(token, { strict: false }));
     } catch (error) {
       // Nest closes nothing of an application that failed to boot.
       await this.outbox?.stop(0);
@@ -96,8 +102,12 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
 
   /** First the handlers, which may still add to the outbox, then its relay, while the database is there. */
   private async stop(): Promise<void> {
-    await this.consumers.stop();
+    await Promise.all([this.consumers.stop(), this.feeds.stop(FEEDS_DRAIN_MS)]);
     await this.outbox?.stop(OUTBOX_DRAIN_MS);
+  }
+
+  private get feeds(): LegacyFeeds {
+    return this.moduleRef.get(LegacyFeeds, { strict: false });
   }
 
   private get outbox(): OutboxRelay | null {

@@ -20,6 +20,7 @@ import { encoderFor } from './publishing/event-encoder.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { RecordSender } from './publishing/record-sender.js';
 import { PartitionScaler } from './scaling/partition-scaler.js';
+import { LegacyFeeds } from './legacy/legacy-feeds.js';
 import { SyncFallbackClient } from './fallback/sync-fallback-client.js';
 import type { MaterialisedViews } from './views/materialised-views.js';
 import { viewsOf } from './views/views-of.js';
@@ -50,6 +51,7 @@ export class KafkaEventsEngine {
   readonly control: ConsumerControl;
   readonly scaler: PartitionScaler;
   readonly sync: SyncFallbackClient;
+  readonly feeds: LegacyFeeds;
   readonly outbox: EventOutbox;
   /** Null where there is no outbox. */
   readonly outboxRelay: OutboxRelay | null;
@@ -99,6 +101,14 @@ export class KafkaEventsEngine {
       signals,
       sink: this.publisher,
       random: Math.random,
+    });
+    this.feeds = new LegacyFeeds({
+      settings: settings.legacy,
+      store: settings.idempotency.store,
+      clientId: connection.clientId,
+      owner: randomUUID(),
+      sink: this.publisher,
+      ...{ clock, signals, random: Math.random },
     });
     this.outboxRelay = this.relayOf(driver, signals);
     this.outbox = new EventOutbox({
@@ -183,6 +193,13 @@ export class KafkaEventsEngine {
           error: redacted(trouble?.error ?? null),
         })),
       outbox: () => this.outboxHealth((error) => redact(error.message)),
+      feeds: () =>
+        this.feeds.pollers.map(({ feed, leading, polledAt, error }) => ({
+          feed: feed.name,
+          leading,
+          polledAgoMs: polledAt === null ? null : clock.now() - polledAt,
+          error: redacted(error),
+        })),
       suspect: () => consumers.suspect,
       bufferedBytes: () => consumers.bufferedBytes,
       counts: () => signals.counts,

@@ -9,6 +9,7 @@ import {
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 
 import { ConsumerControl } from './consuming/consumer-control.js';
+import { LegacyFeeds } from './legacy/legacy-feeds.js';
 import { SyncFallbackClient } from './fallback/sync-fallback-client.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import { KafkaEventsEngine } from './kafka-events.engine.js';
@@ -134,6 +135,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine, ModuleRef],
     },
     {
+      provide: LegacyFeeds,
+      useFactory: ({ feeds }: KafkaEventsEngine) => feeds,
+      inject: [KafkaEventsEngine],
+    },
+    {
       provide: MaterialisedViews,
       useFactory: ({ views }: KafkaEventsEngine) => views,
       inject: [KafkaEventsEngine],
@@ -161,6 +167,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     ConsumerControl,
     PartitionScaler,
     SyncFallbackClient,
+    LegacyFeeds,
     MaterialisedViews,
     KafkaEventsServer,
     IdempotencyInterceptor,

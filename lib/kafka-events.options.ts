@@ -6,6 +6,9 @@ import type { Deserializer, KafkaOptions } from '@nestjs/microservices';
 import type { DirectTransport } from './consuming/direct/direct-transport.js';
 import type { EventHandlerOverrides, Ordering } from './consuming/handler-options.js';
 import type { SyncRegistration, SyncServiceSettings } from './fallback/sync-service.js';
+import type { CursorStore } from './legacy/cursor-store.js';
+import type { LegacyFeed } from './legacy/legacy-feed.js';
+import type { LegacySettings } from './legacy/legacy-feeds.js';
 import type { CrashLoopOptions, CrashLoopPolicy } from './failure/crash-loop.js';
 import type { OutageOptions, OutagePolicy } from './failure/outage-breaker.js';
 import type { RetryOptions, RetryPolicy } from './failure/retry-policy.js';
@@ -129,6 +132,14 @@ export interface DirectDeliveryOptions {
   readonly rememberMs?: number;
 }
 
+/** Systems that know no events, whose changes become some. */
+export interface LegacyOptions {
+  /** Each made by `legacyFeed(…)`. */
+  readonly feeds?: readonly LegacyFeed[];
+  /** How far each feed is. Default: in memory, so that feeds begin anew with the process. */
+  readonly cursors?: CursorStore;
+}
+
 /** Other services that this one calls, for `SyncFallbackClient`. */
 export interface SyncOptions {
   /** Each made by `syncService(…)`. */
@@ -202,6 +213,7 @@ export interface KafkaEventsOptions {
   /** Lets others deliver events to handlers with `acceptsDirect`. Default: nobody listens. */
   readonly directDelivery?: DirectDeliveryOptions;
   readonly sync?: SyncOptions;
+  readonly legacy?: LegacyOptions;
   readonly observers?: readonly KafkaEventsObserver[];
   /** Another Kafka client. Default: kafkajs. @experimental */
   readonly driver?: (connection: ConnectionSettings) => KafkaDriver;
@@ -275,6 +287,7 @@ export interface KafkaEventsSettings {
   /** Null: nobody listens. */
   readonly directDelivery: DirectDeliverySettings | null;
   readonly sync: readonly SyncServiceSettings[];
+  readonly legacy: LegacySettings;
   readonly observers: readonly KafkaEventsObserver[];
   readonly driver: (connection: ConnectionSettings) => KafkaDriver;
   readonly clock: Clock;

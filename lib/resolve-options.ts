@@ -18,6 +18,8 @@ import { COUNT, DRAIN_MS } from './options/option-ranges.js';
 import { hasMethods, isObject, OptionSection } from './options/option-section.js';
 import { readOutbox } from './options/outbox-options.js';
 import { readProducer } from './options/producer-options.js';
+import { MemoryCursorStore } from './legacy/cursor-store.js';
+import { readLegacy } from './options/legacy-options.js';
 import { readSync } from './options/sync-options.js';
 import { readRetry, readRetryTopics } from './options/retry-options.js';
 import { readViews } from './options/views-options.js';
@@ -83,10 +85,15 @@ function readSettings(
     nestTransport: root.section('nestTransport', readNestTransport) ?? DEFAULTS.nestTransport,
     directDelivery: root.section('directDelivery', readDirectDelivery) ?? null,
     sync: root.section('sync', readSync) ?? [],
+    legacy: root.section('legacy', readLegacy) ?? noFeeds(),
     observers: [...(root.value('observers', 'a list of objects', isListOfObjects) ?? [])],
     driver: root.callback('driver') ?? defaultDriver,
     clock,
   };
+}
+
+function noFeeds(): KafkaEventsSettings['legacy'] {
+  return { feeds: [], cursors: new MemoryCursorStore() };
 }
 
 function withDefaults(outage: ReturnType<typeof readOutage>): KafkaEventsSettings['outage'] {

@@ -120,6 +120,17 @@ export interface SyncServiceHealth {
   readonly queued: number;
 }
 
+/** A feed of `legacy.feeds` that is polled. */
+export interface FeedHealth {
+  readonly feed: string;
+  /** Whether this process polls it. */
+  readonly leading: boolean;
+  /** Since the latest poll that did not fail; null before there was one. */
+  readonly polledAgoMs: number | null;
+  /** Why the latest one failed, redacted; null when it did not. */
+  readonly error: string | null;
+}
+
 /** The outbox, as the process sees it that was asked; which one publishes is for the lease to say. */
 export interface OutboxHealth {
   /** Whether this process publishes. */
@@ -150,6 +161,7 @@ export interface HealthReport {
   readonly publisher: PublisherHealth;
   /** Services of `sync.services`. A sick one degrades what needs it, not this process's readiness. */
   readonly sync: readonly SyncServiceHealth[];
+  readonly feeds: readonly FeedHealth[];
   /** Null where the module has no outbox. */
   readonly outbox: OutboxHealth | null;
   readonly bufferedBytes: number;
@@ -166,6 +178,7 @@ export interface HealthSources {
   readonly views: () => readonly ViewHealth[];
   readonly publisher: () => PublisherHealth;
   readonly sync: () => readonly SyncServiceHealth[];
+  readonly feeds: () => readonly FeedHealth[];
   readonly outbox: () => OutboxHealth | null;
   readonly bufferedBytes: () => number;
   readonly counts: () => SignalCounts;
@@ -187,6 +200,7 @@ export class KafkaEventsHealth {
     const startProblem = this.sources.startProblem();
     const publisher = this.sources.publisher();
     const sync = this.sources.sync();
+    const feeds = this.sources.feeds();
     const outbox = this.sources.outbox();
     const counts = this.sources.counts();
     const views = this.sources.views();
@@ -210,6 +224,7 @@ export class KafkaEventsHealth {
       ...stalled.map(stallProblem),
       ...(publisher.lastError === null ? [] : [`publisher: ${publisher.lastError}`]),
       ...sync.flatMap(serviceProblems),
+      ...feeds.flatMap(feedProblems),
       ...(outbox === null ? [] : outboxProblems(outbox)),
       ...lastingProblems(counts),
     ];
@@ -219,7 +234,7 @@ export class KafkaEventsHealth {
     const bufferedBytes = this.sources.bufferedBytes();
     return {
       ...{ status, live, ready, problems, groups, stalled, views },
-      ...{ publisher, sync, outbox, bufferedBytes, counts },
+      ...{ publisher, sync, feeds, outbox, bufferedBytes, counts },
     };
   }
 }
@@ -299,6 +314,10 @@ function viewProblems({ view, state, recordsBehind, problem }: ViewHealth): stri
   if (state !== 'building') return [];
   const left = recordsBehind === null ? 'an unknown number of' : String(recordsBehind);
   return [`view "${view}" is being built, ${left} record(s) to go`];
+}
+
+function feedProblems({ feed, error }: FeedHealth): string[] {
+  return error === null ? [] : [`feed "${feed}" cannot go on, it is tried again: ${error}`];
 }
 
 function suspectProblems(suspect: HandlerRef | null): string[] {

@@ -248,6 +248,13 @@ export interface Signals {
   /** It is; the breaker had first opened so long ago. */
   breakerClosed: { readonly service: string; readonly openForMs: number };
 
+  /** A feed was asked for changes, and those it had are published. */
+  feedPolled: { readonly feed: string; readonly changes: number; readonly durationMs: number };
+  /** It could not be asked, or a change not be published; the cursor stays, and it is asked again. */
+  feedFailed: { readonly feed: string; readonly error: Error; readonly retryInMs: number };
+  /** A change that can be no event was left out, with `onInvalid: 'skip'`. */
+  feedSkipped: { readonly feed: string; readonly error: Error };
+
   /** The group has other members, but the idempotency store lives in this process alone. */
   unsharedStore: { readonly groupId: string; readonly members: number };
 }

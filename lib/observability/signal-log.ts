@@ -232,6 +232,14 @@ export function signalLog(
         log.error(`a fallback of ${service}.${method} failed${why(error)}`);
       }
     },
+    onFeedFailed: ({ feed, error, retryInMs }) => {
+      if (seldom(`feed ${feed}`)) {
+        log.error(`feed "${feed}" failed, again in ${String(retryInMs)} ms${why(error)}`);
+      }
+    },
+    onFeedSkipped: ({ feed, error }) => {
+      log.error(`feed "${feed}": a change was left out${why(error)}`);
+    },
     onUnsharedStore: ({ groupId, members }) => {
       if (!seldom(`unshared ${groupId}`)) return;
       log.warn(

@@ -1,5 +1,6 @@
 import type { AdaptivePolicy } from '../consuming/adaptive-limit.js';
 import type { BatchPolicy, HandlerSettings } from '../consuming/handler-options.js';
+import type { FeedSettings } from '../legacy/legacy-feed.js';
 import type { CachePolicy } from '../fallback/reply-cache.js';
 import type { SyncServiceSettings } from '../fallback/sync-service.js';
 import type { SyncStatus } from '../kafka-events.errors.js';
@@ -56,6 +57,7 @@ interface Defaults
   >;
   readonly syncService: Omit<SyncServiceSettings, 'name' | 'transport' | 'methods' | 'path'>;
   readonly replyCache: CachePolicy;
+  readonly feed: Pick<FeedSettings, 'everyMs' | 'pollTimeoutMs' | 'onInvalid'>;
   readonly outbox: Omit<OutboxSettings, 'store'>;
   readonly adaptive: Omit<AdaptivePolicy, 'max'>;
   readonly batch: BatchPolicy;
@@ -148,6 +150,7 @@ export const DEFAULTS = {
     hurryMs: 50,
     unnamed: { idempotent: false, deadlineMs: SECOND, fallbacks: [] },
   },
+  feed: { everyMs: 5 * SECOND, pollTimeoutMs: 30 * SECOND, onInvalid: 'hold' },
   replyCache: {
     kind: 'cache',
     maxAgeMs: MINUTE,

@@ -152,6 +152,7 @@ const SECTIONS = [
   'retryTopic',
   'directDelivery',
   'sync',
+  'legacy',
   'views',
 ];
 /** These may also be `false`, and stand for themselves. */

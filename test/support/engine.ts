@@ -1,3 +1,4 @@
+import { MemoryCursorStore } from '../../lib/legacy/cursor-store.js';
 import { buildGroup } from '../../lib/consuming/build-group.js';
 import { EventBatch } from '../../lib/consuming/batch/event-batch.js';
 import { BufferBudget } from '../../lib/consuming/buffer-budget.js';
@@ -215,6 +216,7 @@ function engineSettings(
     },
     outage: null,
     sync: [],
+    legacy: { feeds: [], cursors: new MemoryCursorStore() },
     outbox: null,
     crashLoop: DEFAULT_CRASH_LOOP,
     idempotency: { store, windowMs: 60_000, onStoreError: 'pause' },

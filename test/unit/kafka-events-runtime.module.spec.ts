@@ -22,6 +22,7 @@ import {
   KAFKA_EVENTS_SETTINGS,
   OUTBOX_RELAY,
 } from '../../lib/kafka-events.tokens.js';
+import { LegacyFeeds } from '../../lib/legacy/legacy-feeds.js';
 import { KafkaEventsServer } from '../../lib/nest-transport/kafka-events-server.js';
 import { DEFAULTS } from '../../lib/options/defaults.js';
 import { onCleanup } from '../support/cleanup.js';
@@ -72,6 +73,7 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
       { provide: KAFKA_EVENTS_SETTINGS, useValue },
       { provide: CONSUMER_RUNTIME, useValue: new RecordingRuntime(log) },
       { provide: OUTBOX_RELAY, useValue: null },
+      { provide: LegacyFeeds, useValue: { start: () => undefined, stop: async () => undefined } },
       {
         provide: KafkaEventsServer,
         useFactory: (all: KafkaEventsSettings) => new KafkaEventsServer(all),

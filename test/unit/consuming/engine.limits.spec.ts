@@ -82,6 +82,7 @@ describe('second look', () => {
       views: () => [],
       publisher: () => ({ bufferedEvents: 0, bufferedBytes: 0, lastError: null }),
       sync: () => [],
+      feeds: () => [],
       bufferedBytes: () => 0,
       outbox: () => null,
       counts: () => ({ commitFailed: engine.count('commitFailed'), observerErrors: 0 }),
