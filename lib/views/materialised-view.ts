@@ -89,13 +89,13 @@ export class MaterialisedView<T> {
 
   /** The rows of those of the keys that have one, as they were at one moment. */
   async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, ViewRow<T>>> {
-    const rows = this.#ready(await this.store.read(this.runner.ref, keys));
+    const rows = this.#ready(await this.store.read(this.runner.generations.ref, keys));
     return new Map([...rows].map(([key, row]) => [key, this.#row(key, row)]));
   }
 
   /** One page of rows, in the order of the bytes of their keys. @throws RangeError for a limit out of range. */
   async list(options: ListOptions = {}): Promise<readonly ViewRow<T>[]> {
-    const rows = this.#ready(await this.store.list(this.runner.ref, queryOf(options)));
+    const rows = this.#ready(await this.store.list(this.runner.generations.ref, queryOf(options)));
     return rows.map((row) => this.#row(row.key, row));
   }
 
@@ -127,10 +127,10 @@ export class MaterialisedView<T> {
     if (signal?.aborted === true) throw toError(signal.reason);
     const wanted = await this.#positionsOf([targets].flat());
     if (wanted.length === 0) return;
-    const isThere = (): boolean => this.runner.live?.progress.behind(wanted) === 0;
-    await this.runner.until(isThere, true, (reject) => {
+    const isThere = (): boolean => this.runner.generations.live?.progress.behind(wanted) === 0;
+    await this.runner.waits.until(isThere, true, (reject) => {
       const timer = this.clock.setTimeout(() => {
-        const behind = this.runner.live?.progress.behind(wanted) ?? null;
+        const behind = this.runner.generations.live?.progress.behind(wanted) ?? null;
         reject(new ViewBehindError(this.definition.name, behind, timeoutMs));
       }, timeoutMs);
       const abort = (): void => {
@@ -145,7 +145,7 @@ export class MaterialisedView<T> {
   }
 
   staleness(): ViewStaleness {
-    const progress = this.runner.live?.progress;
+    const progress = this.runner.generations.live?.progress;
     const reachedAt = progress?.reachedAt ?? null;
     return {
       ageMs: reachedAt === null ? null : Math.max(0, this.clock.now() - reachedAt),
@@ -165,13 +165,13 @@ export class MaterialisedView<T> {
     if (signal?.aborted === true) throw toError(signal.reason);
     if (this.runner.stopped) throw new ShutdownError();
     const { runner } = this;
-    const id = await this.store.begin(runner.ref, this.newId());
+    const id = await this.store.begin(runner.generations.ref, this.newId());
     let seen = false;
     const isOver = (): boolean => {
-      seen ||= runner.building?.id === id;
-      return runner.live?.id === id || (seen && runner.building?.id !== id);
+      seen ||= runner.generations.building?.id === id;
+      return runner.generations.live?.id === id || (seen && runner.generations.building?.id !== id);
     };
-    await runner.until(isOver, false, (reject) => {
+    await runner.waits.until(isOver, false, (reject) => {
       const abort = (): void => {
         reject(toError(signal?.reason));
       };
@@ -196,7 +196,7 @@ export class MaterialisedView<T> {
   }
 
   #concerns({ topic, eventType }: ViewTarget): boolean {
-    if (!this.runner.topics.includes(topic)) return false;
+    if (!this.runner.generations.topics.includes(topic)) return false;
     const { on } = this.definition;
     return eventType === undefined || on.some(({ contract }) => contract.eventType === eventType);
   }

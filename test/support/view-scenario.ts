@@ -43,7 +43,7 @@ const move: fc.Arbitrary<ViewMove> = fc.oneof(
       kind: kind('append'),
       partition,
       key: fc.nat({ max: 2 }),
-      as: fc.constantFrom<Entry['kind']>('add', 'add', 'add', 'add', 'delete', 'poison'),
+      as: fc.constantFrom<Entry['kind']>('add', 'add', 'add', 'add', 'delete', 'poison', 'refused'),
     }),
   },
   {
@@ -134,7 +134,7 @@ class ViewScenario {
     if (this.#generations.length === 1) await this.#begin();
     for (const each of this.#generations) await each.finish();
     await this.#check();
-    const poison = this.#log.flat().filter((entry) => entry.kind === 'poison');
+    const poison = this.#log.flat().filter((entry) => isPoison(entry));
     for (const { deadIds } of this.#generations) {
       expect([...deadIds].sort()).toEqual(poison.map(({ id }) => id).sort());
     }
@@ -226,7 +226,7 @@ class ViewScenario {
 
   #lastShown(number: number, position: number): number {
     const applied = this.#log[number]?.slice(0, position) ?? [];
-    return applied.findLastIndex((entry) => entry.kind !== 'poison') + 1;
+    return applied.findLastIndex((entry) => !isPoison(entry)) + 1;
   }
 
   async #livePositions(): Promise<number[]> {
@@ -237,6 +237,10 @@ class ViewScenario {
       return Number(at?.offset ?? 0n);
     });
   }
+}
+
+function isPoison({ kind }: Entry): boolean {
+  return kind === 'poison' || kind === 'refused';
 }
 
 /** The moves there are, and a view to play them on: a store nobody else uses, and how time passes for it. */

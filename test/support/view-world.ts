@@ -1,6 +1,7 @@
 import type { EventContract } from '../../lib/contracts/event-contract.js';
 import { CONTRACT, type DefinedEvent } from '../../lib/contracts/event-source.js';
 import { HEADERS } from '../../lib/contracts/event-headers.js';
+import { NonRetryableEventError } from '../../lib/kafka-events.errors.js';
 import { defineView, projects } from '../../lib/views/view-definition.js';
 import { viewProjector } from '../../lib/views/view-projector.js';
 import type { ViewRef, ViewStore } from '../../lib/views/view-store.js';
@@ -13,14 +14,15 @@ import { ModelPartition } from './model-kafka.js';
 export interface Entry {
   readonly id: string;
   readonly key: string;
-  readonly kind: 'add' | 'delete' | 'poison';
+  /** Poison fails each time, what is refused is given up at once. */
+  readonly kind: 'add' | 'delete' | 'poison' | 'refused';
 }
 
 /** The ids that made a row, in their order. */
 type Row = readonly string[];
 
 const Changed: DefinedEvent<Entry, Entry> = defined(anyEvent('row.changed'));
-const QUICK = { attempts: 2, initialDelayMs: 0, factor: 1, maxDelayMs: 0, jitter: 0 };
+const QUICK = { attempts: 2, initialDelayMs: 2, factor: 1, maxDelayMs: 2, jitter: 0 };
 export const REF: ViewRef = { view: 'shop.rows', version: 1 };
 
 const View = defineView<Row>({
@@ -31,6 +33,7 @@ const View = defineView<Row>({
       key: ({ key }) => key,
       apply: (current, { id, kind }) => {
         if (kind === 'poison') throw new Error('poison');
+        if (kind === 'refused') throw new NonRetryableEventError('refused');
         return kind === 'delete' ? null : [...(current ?? []), id];
       },
     }),
