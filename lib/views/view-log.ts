@@ -1,4 +1,5 @@
 import type { AdminDriver } from '../kafka/driver.js';
+import { ShutdownError } from '../kafka-events.errors.js';
 import type { ViewPosition } from './view-store.js';
 
 /** What a look at the log found. */
@@ -11,9 +12,15 @@ export interface LogLook {
   readonly committed: readonly ViewPosition[];
 }
 
-/** Looks at topics and at what groups have committed in them, over one connection that it renews by itself. */
+/**
+ * Looks at topics and at what groups have committed in them, over one connection that it renews by itself.
+ *
+ * One look at a time: what the client knows of the cluster is only ever of the topics that it was asked for last, and
+ * a look that fails ends the connection.
+ */
 export class ViewLog {
   #admin: AdminDriver | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -21,8 +28,22 @@ export class ViewLog {
     private readonly now: () => number,
   ) {}
 
-  /** @throws DriverError when the broker does not answer. */
-  async look(groupId: string, topics: readonly string[]): Promise<LogLook> {
+  /** @throws DriverError when the broker does not answer, ShutdownError after `close`. */
+  look(groupId: string, topics: readonly string[]): Promise<LogLook> {
+    const look = this.#turn.then(() => {
+      if (this.#closed) throw new ShutdownError();
+      return this.#look(groupId, topics);
+    });
+    this.#turn = look.catch(() => undefined);
+    return look;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#admin !== null) await this.#drop(this.#admin);
+  }
+
+  async #look(groupId: string, topics: readonly string[]): Promise<LogLook> {
     const at = this.now();
     const admin = (this.#admin ??= this.connect());
     try {
@@ -45,11 +66,6 @@ export class ViewLog {
       // It may have been closed meanwhile.
       if (this.#closed) await this.#drop(admin);
     }
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    if (this.#admin !== null) await this.#drop(this.#admin);
   }
 
   async #drop(admin: AdminDriver): Promise<void> {
