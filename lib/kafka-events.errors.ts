@@ -589,7 +589,26 @@ export class DriverError extends KafkaEventsError {
 }
 
 /** How a call of another service can fail: the names of gRPC's status codes, in their order from 1. */
-export const SYNC_STATUSES = [
+export type SyncStatus =
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS'
+  | 'UNAUTHENTICATED';
+
+/** @internal All of them, by their numbers, from 1. */
+export const SYNC_STATUSES: readonly SyncStatus[] = [
   'CANCELLED',
   'UNKNOWN',
   'INVALID_ARGUMENT',
@@ -606,9 +625,7 @@ export const SYNC_STATUSES = [
   'UNAVAILABLE',
   'DATA_LOSS',
   'UNAUTHENTICATED',
-] as const;
-
-export type SyncStatus = (typeof SYNC_STATUSES)[number];
+];
 
 /** The method of another service that a call is of. */
 export interface SyncCallRef {

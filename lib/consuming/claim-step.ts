@@ -148,7 +148,7 @@ export class ClaimStep {
         this.signals.emit('leaseWait', { ...course.ref, leaseMs: answer.leaseMs });
         return { until: this.#untilFree(course, answer.leaseMs) };
       default:
-        course.foundDead = answer.status === 'dead';
+        course.found = answer.status;
         this.signals.emit('duplicate', { ...course.ref, state: answer.status });
         course.delivery.record.place.marked(course.key);
         this.marks.found();

@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from '../failure/dead-letter-reason.js';
 import type { HeldClaim } from '../idempotency/claims.js';
+import type { CompletedState } from '../idempotency/idempotency-store.js';
 import type { ClaimHolder, JoinedClaim } from '../idempotency/joined-claim.js';
 import type { HandlerRef } from '../observability/observer.js';
 import type { Claimed } from './claimed.js';
@@ -57,8 +58,8 @@ export class HandlerCourse implements ClaimHolder {
   hasPlace = false;
   /** Whether it tries, for all that are held, if an outage is over. */
   probing = false;
-  /** Whether its claim was dead when it was asked for: given up before, under this position or another. */
-  foundDead = false;
+  /** What its claim was when it was asked for, in vain: done, or given up before, under this position or another. */
+  found: CompletedState | null = null;
   /** Whether its handler may have committed its mark itself. */
   joined = false;
   /** By which its mark, once done, outlives the handler's window. */

@@ -42,10 +42,10 @@ export class KeyHolds {
   }
 
   /** Whether a record that ended so is to hold its key. One without a key has no order to keep. */
-  wants({ runtime, delivery, key, foundDead }: HandlerCourse, outcome: RecordOutcome): boolean {
+  wants({ runtime, delivery, key, found }: HandlerCourse, outcome: RecordOutcome): boolean {
     if (runtime.handler.settings.onDeadLetter === 'continue') return false;
     if (delivery.record.laneKey === null || delivery.record.record.key === null) return false;
-    return (outcome === 'dead-lettered' || foundDead) && !this.#released.has(key);
+    return (outcome === 'dead-lettered' || found === 'dead') && !this.#released.has(key);
   }
 
   /** Resolves when the record may settle, or is abandoned. Never rejects. */

@@ -24,6 +24,7 @@ export class OutboxLease {
   #renewAt = -Infinity;
   #renewal: TimerHandle | null = null;
   #wasHeld = false;
+  #hasResigned = false;
 
   constructor(private readonly options: OutboxLeaseOptions) {}
 
@@ -37,8 +38,9 @@ export class OutboxLease {
     return this.isHeld;
   }
 
-  /** Gives the lease back; a store that is away lets it run out. */
+  /** Gives the lease back for good; a store that is away lets it run out. */
   async resign(): Promise<void> {
+    this.#hasResigned = true;
     this.#stopRenewing();
     this.#until = -Infinity;
     this.#tell();
@@ -50,6 +52,11 @@ export class OutboxLease {
     // From before the question: the store counts from later on.
     const askedAt = clock.now();
     const granted = await store.lead(owner, leaseMs);
+    if (this.#hasResigned) {
+      // Asked before, granted after it had been given back: nobody would ever give it back again.
+      if (granted) await store.resign(owner).catch(() => undefined);
+      return;
+    }
     this.#until = granted ? askedAt + leaseMs : -Infinity;
     this.#renewAt = askedAt + leaseMs / 3;
     this.#stopRenewing();

@@ -1,5 +1,6 @@
 import type { Clock } from '../../contracts/clock.js';
 import { toError } from '../../kafka-events.errors.js';
+import type { CompletedState } from '../../idempotency/idempotency-store.js';
 import type { SignalSink } from '../../observability/observer.js';
 import { placeOf } from '../admission.js';
 import type { ClaimStep } from '../claim-step.js';
@@ -31,12 +32,19 @@ export interface DirectResult {
   readonly error: Error | null;
 }
 
+/** Of an event whose claim is closed. In a retry topic it is still to be handled; in a dead-letter topic it is given up. */
+const OF_FOUND = {
+  done: 'duplicate',
+  parked: 'in-progress',
+  dead: 'rejected',
+} as const satisfies Record<CompletedState, DirectOutcome>;
+
 /**
  * The one pass that a handler makes over an event that was delivered to it directly:
  *
  *     place in its rate ─ claim ─ slot ─ handle ─ complete
  *                           │               └ failed: filters; the claim is given back, nothing is counted
- *                           └ done: duplicate · in progress, or the store is away: not now
+ *                           └ done: duplicate · in progress, parked, or the store is away: not now · dead: rejected
  *
  * These are the steps of the pipeline. What differs is that nothing is waited for and tried again:
  * whoever delivers is told, and the copy from Kafka goes the whole way.
@@ -76,7 +84,7 @@ export class DirectPass {
     if (waitMs > 0) await partition.sleep(waitMs);
     if (!partition.active) return interrupted(course);
     const taken = await this.steps.claim.take(course);
-    if (taken === 'duplicate') return ended('duplicate');
+    if (taken === 'duplicate') return ended(OF_FOUND[course.found ?? 'done']);
     if (taken !== 'go') return this.#notNow(course);
     // What may have killed a process goes the way on which that is watched.
     if (course.verdict !== null || course.suspect) return this.#giveBack(course, ended('held'));

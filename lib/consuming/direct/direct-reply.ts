@@ -8,9 +8,9 @@ export type DirectOutcome =
   | 'left-to-kafka'
   /** Its attempt failed, which cost none of those that the copy from Kafka has. */
   | 'failed'
-  /** The event is at fault, by its payload or by what the handler said of it. */
+  /** The event is at fault, by its payload or by what the handler said of it; or it was dead-lettered before. */
   | 'rejected'
-  /** The event is claimed: another delivery of it is under way. */
+  /** The event is claimed: another delivery of it is under way, or waits in a retry topic. */
   | 'in-progress'
   /** It is paused, or held by an outage of what it depends on, or suspects the event of a crash. */
   | 'held'

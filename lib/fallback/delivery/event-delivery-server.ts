@@ -61,6 +61,9 @@ export interface EventDeliveryOptions {
 /** How long clients may take to go once nothing of theirs is under way. */
 const GOING_MS = 1_000;
 
+/** A status travels in a header. */
+const MAX_DETAILS = 1_024;
+
 const NEEDED_FOR = 'eventDelivery({ … })';
 const OPTION = 'directDelivery.transport';
 
@@ -202,5 +205,10 @@ function refusal(
     return { code: status.INTERNAL, details: `it failed: ${toError(thrown).name}`, metadata };
   }
   metadata.set(REASON_TRAILER, thrown.reason);
-  return { code: codeOf(thrown.reason), details: thrown.message, metadata };
+  return { code: codeOf(thrown.reason), details: sendable(thrown.message), metadata };
+}
+
+/** Half a character, of which grpc-js throws while it answers, may come with what a handler says of its event. */
+function sendable(text: string): string {
+  return text.slice(0, MAX_DETAILS).replace(/\p{Surrogate}/gu, '\uFFFD');
 }

@@ -28,6 +28,7 @@ export function outboxStatements(schema: string, channel: string | null) {
       WHERE r.owner = excluded.owner OR r.lease_until <= clock_timestamp()
       RETURNING r.owner`,
     resign: `DELETE FROM ${schema}.outbox_relay WHERE owner = $1`,
+    // One time for all rows: a hold that ran out between two of a key would let the later one go first.
     next: `
       SELECT id::text, event_id, event_type, topic, key, value, headers
       FROM (
@@ -42,7 +43,7 @@ export function outboxStatements(schema: string, channel: string | null) {
             AND NOT EXISTS (
               SELECT FROM ${schema}.outbox held
               WHERE held.topic = o.topic AND sha256(held.key) = sha256(o.key)
-                AND held.retry_at > clock_timestamp() AND held.id <= o.id)
+                AND held.retry_at > statement_timestamp() AND held.id <= o.id)
           ORDER BY o.id LIMIT $2
         ) due
       ) sized

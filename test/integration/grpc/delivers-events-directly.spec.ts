@@ -236,6 +236,15 @@ describe('what the other side says', () => {
     },
   );
 
+  it('is told what can be said of an error, whatever characters are in it', async () => {
+    const { url } = await serve(() => {
+      throw new Error(`half a lorry: \ud83d, and ${'much more '.repeat(10_000)}`);
+    });
+    const error = await refusalOf(targetAt(url).deliver(directRecord('e1')));
+    expect(error.reason).toBe('failed');
+    expect(error.message).toContain('half a lorry: \ufffd, and much more');
+  });
+
   it('is told: no handler of it accepts direct delivery', async () => {
     const { url } = await serve(() => undefined, { guard }, { acceptsDirect: false });
     const error = await refusalOf(targetAt(url).deliver(directRecord('e1')));

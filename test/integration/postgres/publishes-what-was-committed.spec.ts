@@ -139,6 +139,32 @@ describeRealPostgres('an outbox', (url) => {
     }
   });
 
+  it('lets nothing of a key pass a record of it whose hold runs out while it looks', async () => {
+    const store = new PostgresOutbox({ pool });
+    const one = { eventType: 'noted.v1', topic: orders, value: Buffer.from('{}'), headers: [] };
+    const key = Buffer.from('held');
+    const others = (count: number, name: string) =>
+      Array.from({ length: count }, (_, i) => ({
+        ...{ ...one, eventId: `${name} ${String(i)}`, key: Buffer.from(`${name} ${String(i)}`) },
+      }));
+    await store.lead('the test', 60_000);
+    // So many that Postgres goes by the index, and has something to look at between the two.
+    await store.store([
+      ...[{ ...one, eventId: 'first', key }, ...others(500, 'between')],
+      ...[{ ...one, eventId: 'later', key }, ...others(20_000, 'behind')],
+    ]);
+    await pool.query('ANALYZE kafka_events.outbox');
+    for (let round = 0; round < 40; round++) {
+      await pool.query(
+        `UPDATE kafka_events.outbox SET retry_at = clock_timestamp() + interval '10 ms' WHERE event_id = 'first'`,
+      );
+      for (let seen: string[] = []; !seen.includes('first');) {
+        seen = (await store.next('the test', 502, [])).map(({ eventId }) => eventId);
+        expect(seen.includes('later')).toBe(seen.includes('first'));
+      }
+    }
+  });
+
   it('refuses at once what could not be published', async () => {
     const { outbox } = await openShop();
     await expect(outbox.store(event(OrderCreated, { orderId: 17 as never }))).rejects.toMatchObject(

@@ -134,6 +134,18 @@ describe('an event that is delivered directly', () => {
     expect(shop.engine.count('handled')).toBe(1);
   });
 
+  it('is refused when the record from Kafka was given up before: nobody has handled it', async () => {
+    const shop = await openShop({
+      h: () => {
+        throw new NonRetryableEventError('no such customer');
+      },
+    });
+    await shop.kafkaCopy('e1');
+    expect(shop.engine.count('deadLettered')).toBe(1);
+
+    expect(await reasonOf(shop.door.deliver(directRecord('e1')))).toBe('rejected');
+  });
+
   it('has no place in Kafka, and its handler can tell', async () => {
     const seen: Partial<EventContext>[] = [];
     const shop = await openShop({
