@@ -29,7 +29,7 @@ CREATE TABLE ${schema}.claims (
   lapse interval NOT NULL,
   forget_at timestamptz NOT NULL,
   sweep_at timestamptz NOT NULL
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX claims_sweep_at ON ${schema}.claims (sweep_at);
 
 CREATE FUNCTION ${schema}.claim(
