@@ -3,6 +3,7 @@ import type { KafkaEventsOptions } from 'nestjs-kafka-events';
 import { stockService } from './checkout/stock.client.js';
 import { StockView } from './inventory/stock-view.js';
 import { erpService } from './legacy/erp.client.js';
+import { ErpDeliveries } from './legacy/erp-deliveries.js';
 import { OrdersView } from './reporting/orders-view.js';
 
 /** Where others are. */
@@ -17,9 +18,10 @@ export interface ShopSurroundings {
 export function shopOptions({
   stockUrl,
   erpUrl,
-}: ShopSurroundings): Pick<KafkaEventsOptions, 'sync' | 'views'> {
+}: ShopSurroundings): Pick<KafkaEventsOptions, 'sync' | 'views' | 'legacy'> {
   return {
     sync: { services: [stockService(stockUrl), erpService(erpUrl)] },
+    legacy: { feeds: [ErpDeliveries] },
     views: { store: 'memory', views: [StockView, OrdersView] },
   };
 }

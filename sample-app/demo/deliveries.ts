@@ -1,15 +1,13 @@
-import { event, type EventPublisher } from 'nestjs-kafka-events';
-
-import { StockReceived } from '../inventory/stock-received.event.js';
+import type { Delivery } from '../erp/erp-server.js';
 import { skuOf } from './customers.js';
 import { STOCK } from './script.js';
 
-/** Fills the shelves. */
-export async function deliverStock(events: EventPublisher): Promise<void> {
-  const deliveries = Array.from({ length: STOCK.products }, (_, number) => ({
-    sku: skuOf(number),
-    quantity: STOCK.delivered,
-    soFar: STOCK.delivered,
+/** Fills the shelves, by the ERP's word. */
+export function deliveries(): readonly Delivery[] {
+  return Array.from({ length: STOCK.products }, (_, number) => ({
+    DELNO: number + 1,
+    ARTNO: skuOf(number),
+    QTY: STOCK.delivered,
+    TOTAL: STOCK.delivered,
   }));
-  await events.publishAll(deliveries.map((delivery) => event(StockReceived, delivery)));
 }

@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { ErpServer } from '../erp/erp-server.js';
 import { BareKafka } from './bare-kafka.js';
 import { findBroker, type DemoBroker } from './broker.js';
+import { deliveries } from './deliveries.js';
 import { demoNames, type DemoNames } from './demo-names.js';
 import { recount } from './recount.js';
 import { openShop } from './shop-on-kafka.js';
@@ -45,7 +46,7 @@ async function play(broker: DemoBroker, names: DemoNames): Promise<Row[]> {
   const kafka = await BareKafka.connect(broker.brokers);
   try {
     const stock = await StockProcess.start(broker.brokers, names.prefix);
-    const erp = await ErpServer.start(0, [], { honoursKeys: !breakKeys });
+    const erp = await ErpServer.start(0, deliveries(), { honoursKeys: !breakKeys });
     try {
       return await playWith(kafka, broker, { stock, erp }, names);
     } finally {

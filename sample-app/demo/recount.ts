@@ -9,7 +9,7 @@ import { checkoutRows, viewRows } from './checkout-recount.js';
 import { deadLetterRows } from './dead-letters.js';
 import type { DemoNames } from './demo-names.js';
 import { seeOrders, type OrdersSeen } from './orders-seen.js';
-import { inAll, ordersPlaced } from './script.js';
+import { inAll, ordersPlaced, STOCK } from './script.js';
 import type { Told } from './story.js';
 import type { Row } from './summary.js';
 import { telemetryRows } from './telemetry-recount.js';
@@ -39,7 +39,7 @@ export async function recount(
     ...topicRows(seen, of(names.orders)),
     ...checkoutRows(seen, told),
     ...effectRows(seen, shop, of(names.stock)),
-    ...(await erpRows(seen, erpUrl)),
+    ...(await erpRows(seen, erpUrl, of(names.stock))),
     ...viewRows(seen, of(names.stock), views),
     ...deadLetterRows(seen, TEST_TOKENS.down, names.groupId, of(...names.deadLetters)),
     ...telemetryRows(shop, of(names.telemetry), of(names.telemetryDeadLetters)),
@@ -95,11 +95,19 @@ function effectRows(
 }
 
 /** By what the ERP answers to whoever asks. */
-async function erpRows({ orders }: OrdersSeen, erpUrl: string): Promise<Row[]> {
+async function erpRows(
+  { orders }: OrdersSeen,
+  erpUrl: string,
+  stockRecords: readonly StoredRecord[],
+): Promise<Row[]> {
   const answer = await fetch(`${erpUrl}/bookings`);
   const booked = ((await answer.json()) as Booking[]).map(({ ORDNO }) => ORDNO);
   const all = orders.map(({ orderId }) => orderId);
+  const received = stockRecords.filter(
+    (record) => headerOf(record, 'event-type') === 'stock.received.v1',
+  );
   return [
+    row('ERP: deliveries that became events', STOCK.products, received.length),
     row('ERP: bookings', all.length, booked.length),
     row('ERP: orders booked exactly once', all.length, exactlyOnce(all, booked)),
   ];

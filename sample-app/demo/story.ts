@@ -17,12 +17,11 @@ import type { BareKafka } from './bare-kafka.js';
 import type { Outage } from './broker.js';
 import { caughtUp } from './caught-up.js';
 import { askForTheUnknown, placeEasyOrders, placeOrders, skuOf } from './customers.js';
-import { deliverStock } from './deliveries.js';
 import type { DemoNames } from './demo-names.js';
 import { disturb, sendReadings } from './devices.js';
 import { until } from './patience.js';
 import { Progress } from './progress.js';
-import { OUTAGES } from './script.js';
+import { OUTAGES, STOCK } from './script.js';
 import type { StockProcess } from './stock-process.js';
 import { makeTrouble } from './troublemaker.js';
 
@@ -52,8 +51,9 @@ export async function tellStory(stage: Stage): Promise<Told> {
   const checkout = shop.get(CheckoutService, find);
   const events = shop.get(EventPublisher, find);
 
-  await deliverStock(events);
+  // The ERP's deliveries are events by the time it does.
   await stockAnswers(shop);
+  await until('stock of all products', () => isDelivered(shop));
   const first = await placeOrders(checkout, new Progress('orders 1/4'));
   const refused = await askForTheUnknown(checkout);
   await trouble(kafka, names, first);
@@ -103,6 +103,14 @@ async function sellInTheDark(
   await outage.end();
   say('broker', 'is back');
   return placing;
+}
+
+async function isDelivered(shop: INestApplicationContext): Promise<boolean> {
+  const find = { strict: false };
+  if (!shop.get(KafkaEventsHealth, find).check().ready) return false;
+  const view = shop.get(MaterialisedViews, find).of(StockView);
+  const rows = await view.list({ limit: STOCK.products });
+  return rows.length === STOCK.products;
 }
 
 /** Waits until the stock service answers, and the breaker in front of it believes it. */

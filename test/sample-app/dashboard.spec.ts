@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { NestFactory } from '@nestjs/core';
 import type { INestApplication } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { EventPublisher, MaterialisedViews } from 'nestjs-kafka-events';
+import { MaterialisedViews } from 'nestjs-kafka-events';
 import { EmbeddedKafka } from 'nestjs-kafka-events/testing';
 
 import { DemoModule } from '../../sample-app/demo/demo.module.js';
-import { StockReceived } from '../../sample-app/inventory/stock-received.event.js';
+import { ErpServer } from '../../sample-app/erp/erp-server.js';
 import { StockView } from '../../sample-app/inventory/stock-view.js';
 import type { Dashboard } from '../../sample-app/reporting/dashboard.service.js';
 import { shopOptions } from '../../sample-app/shop.options.js';
@@ -16,11 +16,14 @@ import { eventually } from '../support/eventually.js';
 /** Nobody listens there. */
 const NOBODY = '127.0.0.1:1';
 
+/** A shop whose warehouse has three pieces of one product. */
 async function openShop(kafka: EmbeddedKafka): Promise<INestApplication> {
+  const erp = await ErpServer.start(0, [{ DELNO: 1, ARTNO: 'sku-1', QTY: 3, TOTAL: 3 }]);
+  onCleanup(() => erp.stop());
   const shop = DemoModule.on({
     ...{ clientId: 'shop', brokers: kafka.brokers, consumer: { groupId: 'shop' } },
     ...{ topics: 'create', idempotency: { store: 'memory' } },
-    ...shopOptions({ stockUrl: NOBODY, erpUrl: `http://${NOBODY}` }),
+    ...shopOptions({ stockUrl: NOBODY, erpUrl: erp.url }),
   });
   const app = await NestFactory.create(shop, { logger: false });
   onCleanup(() => app.close());
@@ -34,10 +37,12 @@ async function startKafka(): Promise<EmbeddedKafka> {
   return kafka;
 }
 
-async function deliver(app: INestApplication, sku: string, quantity: number): Promise<void> {
-  const delivery = { sku, quantity, soFar: quantity };
-  const receipt = await app.get(EventPublisher).publish(StockReceived, delivery);
-  await app.get(MaterialisedViews).of(StockView).waitFor(receipt, { timeoutMs: 20_000 });
+async function delivered(app: INestApplication): Promise<void> {
+  const view = app.get(MaterialisedViews).of(StockView);
+  await eventually(async () => (await view.get('sku-1')) !== null, {
+    timeoutMs: 20_000,
+    message: 'the delivery in the view',
+  });
 }
 
 async function order(app: INestApplication, sku: string, quantity: number): Promise<Response> {
@@ -65,7 +70,7 @@ function figures(app: INestApplication, areWanted: (of: Dashboard) => boolean): 
 describe('the shop', () => {
   it('sells by its own copy of the stock while the service is away, and reports what it sold', async () => {
     const app = await openShop(await startKafka());
-    await deliver(app, 'sku-1', 3);
+    await delivered(app);
 
     const sold = await order(app, 'sku-1', 2);
     expect([sold.status, await sold.json()]).toMatchObject([201, { checkedWith: 'view' }]);
@@ -89,7 +94,7 @@ describe('the shop', () => {
   it('shows what it knew while Kafka is away, and that it gets older', async () => {
     const kafka = await startKafka();
     const app = await openShop(kafka);
-    await deliver(app, 'sku-1', 3);
+    await delivered(app);
     await order(app, 'sku-1', 1);
     await figures(app, ({ sales, kafka: state }) => sales.open === 0 && state === 'up');
 
