@@ -28,6 +28,16 @@ export class RunningGeneration {
     this.progress.learn(positions);
   }
 
+  /** Where the log ends before what was applied when it was looked at; null where it does not. */
+  lostIn({ ends }: LogLook): { readonly end: ViewPosition; readonly applied: bigint } | null {
+    for (const { offset: applied, ...place } of this.stored) {
+      const name = partitionName(place);
+      const end = ends.find((each) => partitionName(each) === name);
+      if (end !== undefined && end.offset < applied) return { end, applied };
+    }
+    return null;
+  }
+
   /** Takes note of a look at the log; answers where records are gone that it has never had, each told once. */
   see({ at, starts, ends, committed }: LogLook): readonly ViewPosition[] {
     this.progress.learn(committed);

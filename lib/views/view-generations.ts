@@ -2,7 +2,8 @@ import type { JoinOptions } from '../consuming/event-consumers.js';
 import type { BoundHandler } from '../consuming/event-handler.js';
 import type { HandlerSettings } from '../consuming/handler-options.js';
 import type { Clock } from '../contracts/clock.js';
-import { toError } from '../kafka-events.errors.js';
+import { partitionName } from '../kafka/records.js';
+import { DriverError, toError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { ViewDefinition } from './view-definition.js';
 import { RunningGeneration } from './view-generation.js';
@@ -97,8 +98,10 @@ export class ViewGenerations {
   /** Looks where the log ends, and how far the groups are. @throws DriverError when the broker does not answer. */
   async look(): Promise<void> {
     const { log, signals } = this.around;
+    let lost: Error | null = null;
     for (const generation of this.all) {
       const look = await log.look(generation.groupId, this.topics);
+      lost ??= errorOf(generation.lostIn(look));
       const seen = new Set(look.ends.map(({ topic }) => topic));
       // What a topic holds that is away is not known.
       if (seen.size < this.topics.length) continue;
@@ -107,6 +110,7 @@ export class ViewGenerations {
         signals.emit('viewRecordsGone', { view, version, topic, partition, start });
       }
     }
+    this.troubles.note('log', lost);
   }
 
   /** Resolves when no group is being joined any more. Never rejects. */
@@ -162,4 +166,15 @@ export class ViewGenerations {
     const { name: view, version } = this.view;
     this.around.signals.emit(signal, { view, version, generation });
   }
+}
+
+/** New records would pass for old ones: nobody else would ever notice. */
+function errorOf(lost: ReturnType<RunningGeneration['lostIn']>): Error | null {
+  if (lost === null) return null;
+  const { end, applied } = lost;
+  return new DriverError(
+    'retryable',
+    `${partitionName(end)} ends at ${String(end.offset)}, and the view has events up to ${String(applied)} of it: ` +
+      'the topic was made anew, or has lost records. Raise the version of the view to have it made of what there is',
+  );
 }

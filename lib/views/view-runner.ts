@@ -83,7 +83,7 @@ export class ViewRunner {
    * @throws what kept it from doing so; `keepOn` goes on all the same.
    */
   async start(): Promise<void> {
-    await this.#round();
+    await this.#try();
     await this.generations.joined();
     const { first } = this.#troubles;
     if (first !== null) throw first;
@@ -132,13 +132,17 @@ export class ViewRunner {
   async #rounds(): Promise<void> {
     while (!this.#stopped) {
       this.#woken = false;
-      try {
-        await this.#round();
-        this.#troubles.note('round', null);
-      } catch (thrown) {
-        this.#troubles.note('round', toError(thrown));
-      }
+      await this.#try();
       await this.#sleep(this.#troubles.has('round') ? AGAIN_MS : this.#periodMs());
+    }
+  }
+
+  async #try(): Promise<void> {
+    try {
+      await this.#round();
+      this.#troubles.note('round', null);
+    } catch (thrown) {
+      this.#troubles.note('round', toError(thrown));
     }
   }
 

@@ -1,5 +1,5 @@
-/** What may be wrong with a view: the latest round, the joining of a group, or a change of rows. */
-export type Trouble = 'round' | 'join' | 'change';
+/** What may be wrong with a view: the latest round, the joining of a group, a change of rows, or the log itself. */
+export type Trouble = 'round' | 'join' | 'change' | 'log';
 
 /** What is wrong with one view now. */
 export class ViewTroubles {

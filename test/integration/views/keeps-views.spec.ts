@@ -28,7 +28,7 @@ import {
   stockInTopic,
   stockView,
 } from '../../support/stock-view.js';
-import { uniqueName } from '../../support/unique-topic.js';
+import { uniqueName, withAdmin } from '../../support/unique-topic.js';
 
 const PARTITIONS = 3;
 const StockView = stockView();
@@ -226,4 +226,58 @@ it('a view in memory that is full says so, forgets nothing, and loses nothing', 
   const last = await events.publish(StockMoved, { sku: 'a', quantity: 1, number: 1 });
   await expect(stock.waitFor(last, { timeoutMs: 100 })).rejects.toThrow(ViewBehindError);
   expect(kafka.endOffsets(`${topic}.dlq`)).toEqual([0n]);
+});
+
+it('a view says what retention has removed before it was built, and is made of what is left', async () => {
+  const kafka = await EmbeddedKafka.start();
+  onCleanup(() => kafka.stop());
+  const topic = await createEventTopic(kafka.brokers, 1);
+  const groupId = uniqueName('group');
+  const gone: string[] = [];
+  const options = quickOptions(kafka.brokers, groupId, topic, {
+    views: { store: 'memory', views: [StockView] },
+    observers: [
+      {
+        onViewRecordsGone: ({ view, topic: of, partition, start }) =>
+          gone.push(`${view} ${of}[${String(partition)}] before ${String(start)}`),
+      },
+    ],
+  });
+  const boot = () => bootApp({ imports: [KafkaEventsModule.forRoot(options)] });
+  const first = await boot();
+  for (const sku of ['a', 'b', 'c']) {
+    await first.get(EventPublisher).publish(StockMoved, { sku, quantity: 1, number: 0 });
+  }
+  await hasAllThereIs(first.get(MaterialisedViews).of(StockView));
+  expect(gone).toEqual([]);
+  await first.close();
+  await withAdmin(kafka.brokers, async (admin) => {
+    // Only after it was asked for something else does kafkajs know the topic.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '2' }] });
+  });
+
+  const second = await boot();
+  await eventually(() => second.get(KafkaEventsHealth).check().ready);
+  expect(Object.keys(await rowsOf(second.get(MaterialisedViews).of(StockView)))).toEqual(['c']);
+  expect(gone).toEqual([`stock-level ${topic}[0] before 2`]);
+});
+
+it('a view says that its log ends before what it has, as that of a topic that was made anew', async () => {
+  const kafka = await EmbeddedKafka.start();
+  onCleanup(() => kafka.stop());
+  const topic = await createEventTopic(kafka.brokers, 1);
+  const views = { store: 'memory' as const, views: [StockView] };
+  const options = quickOptions(kafka.brokers, uniqueName('group'), topic, { views });
+  const app = await bootApp({ imports: [KafkaEventsModule.forRoot(options)] });
+  for (const sku of ['a', 'b', 'c']) {
+    await app.get(EventPublisher).publish(StockMoved, { sku, quantity: 1, number: 0 });
+  }
+  await hasAllThereIs(app.get(MaterialisedViews).of(StockView));
+  const problems = () => app.get(KafkaEventsHealth).check().problems.join();
+  expect(problems()).toBe('');
+  kafka.truncate(topic, 0, 1);
+  await eventually(() =>
+    problems().includes(`${topic}[0] ends at 1, and the view has events up to 3`),
+  );
 });
