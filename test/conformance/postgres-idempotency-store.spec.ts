@@ -7,6 +7,8 @@ import { describeRealPostgres, postgresPool } from '../support/real-postgres.js'
 
 /** Long enough for a call on a busy machine. */
 const UNIT_MS = 150;
+/** A hundred calls at once share twenty connections. */
+const PATIENCE_MS = 20_000;
 
 describeRealPostgres(
   'PostgresIdempotencyStore keeps the promises of an idempotency store',
@@ -20,9 +22,11 @@ describeRealPostgres(
     const cases = idempotencyStoreConformance({
       unitMs: UNIT_MS,
       create: () => {
-        const peers = [1, 2, 3].map(() => new PostgresIdempotencyStore({ pool }));
+        const peers = [1, 2, 3].map(
+          () => new PostgresIdempotencyStore({ pool, commandTimeoutMs: PATIENCE_MS }),
+        );
         return Promise.resolve({
-          store: new PostgresIdempotencyStore({ pool }),
+          store: new PostgresIdempotencyStore({ pool, commandTimeoutMs: PATIENCE_MS }),
           peers,
           advance: (ms) => wait(ms),
         });

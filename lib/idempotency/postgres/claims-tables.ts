@@ -109,8 +109,13 @@ BEGIN
         EXIT;
       END IF;
       -- Taken as it was seen, or seen again.
-      PERFORM FROM ${schema}.claims c WHERE c.key = ask.key AND c.xmin = entry.version
-        FOR UPDATE SKIP LOCKED;
+      IF is_over THEN
+        -- Locked, if at all, by a sweep or another claim, and not for long.
+        PERFORM FROM ${schema}.claims c WHERE c.key = ask.key AND c.xmin = entry.version FOR UPDATE;
+      ELSE
+        PERFORM FROM ${schema}.claims c WHERE c.key = ask.key AND c.xmin = entry.version
+          FOR UPDATE SKIP LOCKED;
+      END IF;
       CONTINUE WHEN NOT FOUND;
       IF NOT is_over AND NOT is_closed THEN
         failed := entry.attempts;
