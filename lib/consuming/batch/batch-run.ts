@@ -108,10 +108,13 @@ export class BatchRun {
     }
     this.#putBack(waiting);
     await this.#apply(givenUp);
-    return this.#free(claimed, waiting);
+    return this.#free(claimed, [...waiting, ...givenUp.keys()]);
   }
 
-  /** Sends back those that come after a waiting one of their key; answers the others. */
+  /**
+   * Sends back those that come after one of their key that waits, be it for its dead letter only; answers
+   * the others.
+   */
   async #free(
     entries: readonly BatchEntry[],
     waiting: readonly BatchEntry[],
@@ -152,8 +155,7 @@ export class BatchRun {
     );
     await this.#apply(fates);
     const readable = claimed.filter((entry) => !fates.has(entry));
-    const again = [...fates].flatMap(([entry, fate]) => (fate.kind === 'given-up' ? [] : [entry]));
-    return this.#free(readable, again);
+    return this.#free(readable, [...fates.keys()]);
   }
 
   /** Waits for the handler's rate and for a slot; false when the partition stops first. */

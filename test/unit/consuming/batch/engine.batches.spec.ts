@@ -333,6 +333,48 @@ describe('a record of a batch', () => {
     expect(partition.committed).toBe(4n);
   });
 
+  it.each([
+    ['its key', 'key', ['a-0', 'b-2']],
+    ['everything behind it, where a partition is kept in line', 'partition', ['a-0']],
+  ] as const)(
+    'that breaks its contract holds up %s, in its own batch, too',
+    async (_, ordering, before) => {
+      const Checked = {
+        ...Created,
+        validate: (payload: unknown) =>
+          idOf(payload) === 'a-1'
+            ? { valid: false as const, issues: [{ path: 'id', message: 'is wrong' }] }
+            : { valid: true as const, payload },
+      };
+      let away = true;
+      const clock = new ManualClock();
+      const partition = new ModelPartition('orders', 0);
+      for (const id of ['a-0', 'a-1', 'b-2', 'a-3']) append(partition, id, { key: id[0] });
+      const seen: string[] = [];
+      const body: Body = (batch) => void seen.push(...idsIn(batch));
+      const handler = batchHandlerOf('h', [Checked], body, { ordering });
+      const onDeadLetter = (): void => {
+        if (away) throw new Error('the broker is away');
+      };
+      const engine = await startEngine([partition], [handler], { clock, onDeadLetter });
+      const pass = async (): Promise<void> => {
+        for (let i = 0; i < 100; i++) {
+          await clock.advanceAsync(100);
+          await settle(5);
+        }
+      };
+      engine.kafka.fetch(partition);
+      await pass();
+      expect(seen).toEqual(before);
+      away = false;
+      await pass();
+
+      expect(seen.sort()).toEqual(['a-0', 'a-3', 'b-2']);
+      expect(engine.deadLetters).toHaveLength(1);
+      expect(partition.committed).toBe(4n);
+    },
+  );
+
   it('comes to its end for each of its handlers by itself', async () => {
     const clock = new ManualClock();
     const partition = new ModelPartition('orders', 0);
