@@ -64,7 +64,8 @@ export class EventConsumers {
     this.#stalls = new StallWatch(() => this.consumers, troubles, signals, clock);
     const { deadlineMs, maxInFlight } = directDelivery ?? NO_DIRECT_DELIVERY;
     this.direct = new DirectDoor({
-      groups: () => this.consumers.map(({ direct }) => direct),
+      // Those that were joined beside come and go, and take nothing directly.
+      groups: () => this.#expected.flatMap((id) => this.#groups.get(id)?.consumer.direct ?? []),
       deadLetterTopic: deadLetter.topicName,
       ...{ deadlineMs, maxInFlight, signals, clock },
     });

@@ -3,21 +3,28 @@ import { describe, expect, it } from '@jest/globals';
 import { ConsumerControl } from '../../../lib/consuming/consumer-control.js';
 import { EventConsumers } from '../../../lib/consuming/event-consumers.js';
 import { systemClock } from '../../../lib/contracts/clock.js';
+import { HEADERS } from '../../../lib/contracts/event-headers.js';
 import { RecordTroubles } from '../../../lib/observability/record-troubles.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import { DriverError } from '../../../lib/kafka-events.errors.js';
 import type { AdminDriver } from '../../../lib/kafka/driver.js';
 import { DEFAULTS } from '../../../lib/options/defaults.js';
 import type { KafkaEventsSettings } from '../../../lib/kafka-events.options.js';
+import { onCleanup } from '../../support/cleanup.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ModelConsumer, ModelPartition } from '../../support/model-kafka.js';
-import { append, idOf } from '../../support/engine-events.js';
+import { append, idOf, settle } from '../../support/engine-events.js';
 
 const Created = anyEvent('order.created');
 
 /** Consumers over a model, whose look at the topics takes as long as the test wants. */
-function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers {
+function consumersOver(
+  kafka: ModelConsumer,
+  admin: AdminDriver,
+  other: ModelConsumer = kafka,
+): EventConsumers {
+  const members = [kafka];
   const settings = {
     topicName: (topic: string) => topic,
     topics: 'verify',
@@ -43,7 +50,7 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
     settings,
     driver: {
       name: 'model',
-      consumer: () => kafka,
+      consumer: () => members.pop() ?? other,
       admin: () => admin,
       producer: () => {
         throw new Error('unused');
@@ -62,6 +69,14 @@ function consumersOver(kafka: ModelConsumer, admin: AdminDriver): EventConsumers
   );
 }
 
+/** It has every topic, each with one partition. */
+const ADMIN: AdminDriver = {
+  describeTopics: (topics) => Promise.resolve(topics.map(found)),
+  createTopics: () => Promise.resolve(),
+  groupLag: () => Promise.resolve({ members: 0, topics: [] }),
+  close: () => Promise.resolve(),
+};
+
 const found = (topic: string) => ({ topic, partitions: 1, maxMessageBytes: null });
 
 describe('the boot', () => {
@@ -75,6 +90,46 @@ describe('the boot', () => {
     });
     const starting = consumers.start([handlerOf('h', [Created], () => undefined)]);
     await expect(starting).rejects.toBe(defect);
+  });
+});
+
+describe('a group that is left', () => {
+  it('shuts the door of direct delivery for no other', async () => {
+    const partition = new ModelPartition('orders', 0);
+    append(partition, 'e0');
+    const [own, other] = [new ModelConsumer([]), new ModelConsumer([partition])];
+    const consumers = consumersOver(own, ADMIN, other);
+    const direct = { acceptsDirect: true };
+    await consumers.start([handlerOf('h', [Created], () => undefined, direct)]);
+    let finish: () => void = () => undefined;
+    const running = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    onCleanup(() => {
+      finish();
+      return consumers.stop();
+    });
+    const slow = handlerOf('slow', [Created], () => running, { groupId: 'beside' });
+    await consumers.join('beside', [slow], { commits: true });
+    other.fetch(partition);
+    await settle();
+
+    const leaving = consumers.leave('beside', 10_000);
+    await settle();
+    const receipt = await consumers.direct.deliver({
+      topic: 'orders',
+      key: Buffer.from('k'),
+      value: Buffer.from('{}'),
+      headers: [
+        [HEADERS.eventType, Buffer.from('order.created.v1')],
+        [HEADERS.eventId, Buffer.from('e1')],
+      ],
+      timestamp: 0,
+    });
+
+    expect(receipt.handlers).toMatchObject([{ handlerId: 'h', outcome: 'handled' }]);
+    finish();
+    await leaving;
   });
 });
 
