@@ -54,8 +54,10 @@ export class MaterialisedViews {
 
   /** Ends all waits; the groups are left with all others. Never rejects. @internal */
   async stop(): Promise<void> {
-    await Promise.all(this.#runners.map((runner) => runner.stop()));
+    const stopping = this.#runners.map((runner) => runner.stop());
+    // At once: a look at a broker that is away takes long.
     await this.#log.close();
+    await Promise.all(stopping);
   }
 
   /** @internal */

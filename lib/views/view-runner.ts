@@ -152,6 +152,8 @@ export class ViewRunner {
     await verified();
     await generations.reconcile();
     const now = clock.now();
+    // Before the look: a version is in use, too, while the broker is away.
+    await this.#sweep(now);
     if (now - this.#lookedAt >= LOOK_MS) {
       this.#lookedAt = now;
       await generations.look();
@@ -159,8 +161,12 @@ export class ViewRunner {
     if (await swapIn(generations, { store, clock, isStopped: () => this.#stopped })) {
       await generations.reconcile();
     }
+  }
+
+  /** Notes that this version is in use, and removes some of what is not. */
+  async #sweep(now: number): Promise<void> {
     if (now - this.#sweptAt < SWEEP_MS) return;
-    const hasMore = await store.sweep(generations.ref, UNUSED_MS);
+    const hasMore = await this.around.store.sweep(this.generations.ref, UNUSED_MS);
     if (!hasMore) this.#sweptAt = now;
   }
 

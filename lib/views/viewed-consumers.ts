@@ -3,11 +3,11 @@ import type { BoundHandler } from '../consuming/event-handler.js';
 import type { EventConsumers } from '../consuming/event-consumers.js';
 import type { MaterialisedViews } from './materialised-views.js';
 
-/** The application's consumers with its views: started after them, stopped before. */
+/** The application's consumers with its views: started after them, stopped with them. */
 export class ViewedConsumers implements ConsumerRuntime {
   constructor(
-    private readonly consumers: EventConsumers,
-    private readonly views: MaterialisedViews,
+    private readonly consumers: Pick<EventConsumers, 'start' | 'postpone' | 'stop'>,
+    private readonly views: Pick<MaterialisedViews, 'start' | 'stop'>,
     private readonly onUnavailable: 'retry' | 'fail',
   ) {}
 
@@ -27,7 +27,7 @@ export class ViewedConsumers implements ConsumerRuntime {
   }
 
   async stop(): Promise<void> {
-    await this.views.stop();
-    await this.consumers.stop();
+    // Side by side: what runs must drain, whatever the broker makes views wait for.
+    await Promise.all([this.views.stop(), this.consumers.stop()]);
   }
 }
