@@ -1,13 +1,9 @@
 import type { Clock } from '../contracts/clock.js';
-import {
-  ShutdownError,
-  ViewBehindError,
-  ViewNotReadyError,
-  toError,
-} from '../kafka-events.errors.js';
+import { ShutdownError, ViewNotReadyError, toError } from '../kafka-events.errors.js';
 import type { ViewDefinition } from './view-definition.js';
 import type { ViewRunner } from './view-runner.js';
-import type { RowQuery, RowValue, StoredRow, ViewPosition, ViewStore } from './view-store.js';
+import type { RowQuery, RowValue, StoredRow, ViewStore } from './view-store.js';
+import { throwIfAborted, untilReached } from './view-wait.js';
 
 /** A row of a view. */
 export interface ViewRow<T> {
@@ -124,24 +120,11 @@ export class MaterialisedView<T> {
     targets: ViewTarget | readonly ViewTarget[],
     { timeoutMs = WAIT_MS, signal }: WaitForOptions = {},
   ): Promise<void> {
-    if (signal?.aborted === true) throw toError(signal.reason);
-    const wanted = await this.#positionsOf([targets].flat());
-    if (wanted.length === 0) return;
-    const isThere = (): boolean => this.runner.generations.live?.progress.behind(wanted) === 0;
-    await this.runner.waits.until(isThere, true, (reject) => {
-      const timer = this.clock.setTimeout(() => {
-        const behind = this.runner.generations.live?.progress.behind(wanted) ?? null;
-        reject(new ViewBehindError(this.definition.name, behind, timeoutMs));
-      }, timeoutMs);
-      const abort = (): void => {
-        reject(toError(signal?.reason));
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      return () => {
-        this.clock.clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-      };
-    });
+    throwIfAborted(signal);
+    const ours = [targets].flat().filter((target) => this.#concerns(target));
+    if (ours.length === 0) return;
+    const { runner, clock, definition } = this;
+    await untilReached(ours, { view: definition.name, runner, clock, timeoutMs, signal });
   }
 
   staleness(): ViewStaleness {
@@ -162,10 +145,11 @@ export class MaterialisedView<T> {
    * @throws ShutdownError when the application stops first; whatever `signal` was aborted with.
    */
   async rebuild({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    if (signal?.aborted === true) throw toError(signal.reason);
+    throwIfAborted(signal);
     if (this.runner.stopped) throw new ShutdownError();
     const { runner } = this;
     const id = await this.store.begin(runner.generations.ref, this.newId());
+    throwIfAborted(signal);
     let seen = false;
     const isOver = (): boolean => {
       seen ||= runner.generations.building?.id === id;
@@ -178,19 +162,6 @@ export class MaterialisedView<T> {
       signal?.addEventListener('abort', abort, { once: true });
       return () => {
         signal?.removeEventListener('abort', abort);
-      };
-    });
-  }
-
-  /** Next offsets to be reached. */
-  async #positionsOf(targets: readonly ViewTarget[]): Promise<readonly ViewPosition[]> {
-    const ours = targets.filter((target) => this.#concerns(target));
-    const ends = ours.some(({ offset }) => offset === null) ? await this.runner.look() : [];
-    return ours.map(({ topic, partition, offset }) => {
-      const end = ends.find((each) => each.topic === topic && each.partition === partition);
-      return {
-        ...{ topic, partition },
-        offset: offset === null ? (end?.offset ?? 0n) : BigInt(offset) + 1n,
       };
     });
   }

@@ -32,7 +32,8 @@ export class ViewWaits {
     if (this.#over) return Promise.reject(new ShutdownError());
     return new Promise((resolve, reject) => {
       const end = (): void => {
-        this.#waiting.delete(check);
+        // What ends it may come more than once.
+        if (!this.#waiting.delete(check)) return;
         if (isHurried) this.#hurried--;
         unsubscribe();
       };
