@@ -9,6 +9,7 @@ export type {
   DeadLetterOptions,
   DirectDeliveryOptions,
   GroupOverrides,
+  HybridOptions,
   IdempotencyOptions,
   KafkaEventsOptions,
   NestTransportOptions,
@@ -98,6 +99,7 @@ export type {
 export type {
   DirectLimits,
   DirectReceiver,
+  DirectTarget,
   DirectTransport,
 } from './consuming/direct/direct-transport.js';
 export type { CrashLoopOptions } from './failure/crash-loop.js';
@@ -124,6 +126,20 @@ export type {
 } from './idempotency/idempotency-store.js';
 export { MemoryIdempotencyStore } from './idempotency/memory-idempotency-store.js';
 export type { MemoryIdempotencyStoreOptions } from './idempotency/memory-idempotency-store.js';
+
+// Both ways.
+export { HybridRouter, type ViewReadOptions } from './hybrid/hybrid-router.js';
+export { asyncFirst, cqrs, fromView, syncFirst } from './hybrid/hybrid-operation.js';
+export type {
+  AsyncFirst,
+  AsyncFirstOptions,
+  DirectOptions,
+  HybridOrder,
+  Otherwise,
+  SyncFirst,
+  ViewRead,
+} from './hybrid/hybrid-operation.js';
+export type { AsyncFirstResult, SyncFirstResult, ViewReadResult } from './hybrid/hybrid-result.js';
 
 // Asking other services.
 export { SyncFallbackClient, SyncServiceClient } from './fallback/sync-fallback-client.js';

@@ -6,6 +6,8 @@ import { groupHealth } from './consuming/consumer-health.js';
 import { ConsumerControl } from './consuming/consumer-control.js';
 import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
 import { EventConsumers } from './consuming/event-consumers.js';
+import { DurablePublisher } from './hybrid/durable-publisher.js';
+import { HybridRouter } from './hybrid/hybrid-router.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
 import type { KafkaDriver } from './kafka/driver.js';
 import { KafkaEventsHealth, type OutboxHealth } from './observability/health.js';
@@ -52,6 +54,7 @@ export class KafkaEventsEngine {
   readonly scaler: PartitionScaler;
   readonly sync: SyncFallbackClient;
   readonly feeds: LegacyFeeds;
+  readonly hybrid: HybridRouter;
   readonly outbox: EventOutbox;
   /** Null where there is no outbox. */
   readonly outboxRelay: OutboxRelay | null;
@@ -118,6 +121,14 @@ export class KafkaEventsEngine {
       sink: signals,
       wake: () => this.outboxRelay?.wake(),
     });
+    this.hybrid = new HybridRouter({
+      sync: this.sync,
+      durable: new DurablePublisher({
+        ...{ publisher: this.publisher, outbox: this.outbox, clock },
+        targets: settings.directTo,
+      }),
+      ...{ signals, clock },
+    });
     this.control = new ConsumerControl(clock, signals);
     this.consumers = new EventConsumers(this.surroundings, this.control, troubles);
     this.views = viewsOf(this.surroundings, this.consumers);
@@ -137,6 +148,7 @@ export class KafkaEventsEngine {
     await this.sync.close(Math.min(this.settings.shutdownDrainMs, DRAIN_CALLS_MS));
     await this.publisher.close(Math.min(this.settings.shutdownDrainMs, FLUSH_MS));
     await this.aside.close(CLOSE_PRODUCERS_MS);
+    for (const target of this.settings.directTo.values()) target.close();
     const { idempotency, views, outbox } = this.settings;
     const stores = [idempotency.store, views?.store, outbox?.store];
     const closing = stores.map(async (store) => store?.close?.());

@@ -11,6 +11,7 @@ import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { ConsumerControl } from './consuming/consumer-control.js';
 import { LegacyFeeds } from './legacy/legacy-feeds.js';
 import { SyncFallbackClient } from './fallback/sync-fallback-client.js';
+import { HybridRouter } from './hybrid/hybrid-router.js';
 import { InvalidOptionsError } from './kafka-events.errors.js';
 import { KafkaEventsEngine } from './kafka-events.engine.js';
 import type { ConnectionSettings } from './kafka/connection.js';
@@ -70,7 +71,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
  * Event-driven services on Kafka: import it once, in the root module.
  *
  * It provides `EventPublisher`, `EventOutbox`, `KafkaEventsHealth`, `ConsumerControl`, `PartitionScaler`,
- * `SyncFallbackClient` and `MaterialisedViews`, to all modules unless `isGlobal: false`. The handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
+ * `SyncFallbackClient`, `HybridRouter` and `MaterialisedViews`, to all modules unless `isGlobal: false`. The handlers' side is in `KafkaEventsRuntimeModule`, which stops before every other module; the
  * publisher lives on until `onApplicationShutdown`, so that others may publish while they go down.
  */
 @Module({
@@ -140,6 +141,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       inject: [KafkaEventsEngine],
     },
     {
+      provide: HybridRouter,
+      useFactory: ({ hybrid }: KafkaEventsEngine, moduleRef: ModuleRef) =>
+        hybrid.open((token) => moduleRef.get(token, { strict: false })),
+      inject: [KafkaEventsEngine, ModuleRef, SyncFallbackClient],
+    },
+    {
       provide: MaterialisedViews,
       useFactory: ({ views }: KafkaEventsEngine) => views,
       inject: [KafkaEventsEngine],
@@ -166,6 +173,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     KafkaEventsHealth,
     ConsumerControl,
     PartitionScaler,
+    HybridRouter,
     SyncFallbackClient,
     LegacyFeeds,
     MaterialisedViews,

@@ -3,7 +3,7 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Clock } from './contracts/clock.js';
 import type { Deserializer, KafkaOptions } from '@nestjs/microservices';
 
-import type { DirectTransport } from './consuming/direct/direct-transport.js';
+import type { DirectTarget, DirectTransport } from './consuming/direct/direct-transport.js';
 import type { EventHandlerOverrides, Ordering } from './consuming/handler-options.js';
 import type { SyncRegistration, SyncServiceSettings } from './fallback/sync-service.js';
 import type { CursorStore } from './legacy/cursor-store.js';
@@ -118,6 +118,15 @@ export interface NestTransportOptions {
   readonly deserializer?: Deserializer;
 }
 
+/** What operations of `HybridRouter` may use. */
+export interface HybridOptions {
+  /**
+   * Where events may be handed to at once when they cannot be published, by the names that operations know
+   * them by: `deliverTo({ … })` of `nestjs-kafka-events/grpc`. Default: nowhere.
+   */
+  readonly directTo?: Readonly<Record<string, DirectTarget>>;
+}
+
 /** How events reach handlers with `acceptsDirect` past Kafka. */
 export interface DirectDeliveryOptions {
   /** Where they come from: `eventDelivery({ … })` of `nestjs-kafka-events/grpc`. */
@@ -210,6 +219,7 @@ export interface KafkaEventsOptions {
   readonly patchKafkaJs?: boolean;
   /** For `@EventPattern` controllers behind `KafkaEventsServer`. */
   readonly nestTransport?: NestTransportOptions;
+  readonly hybrid?: HybridOptions;
   /** Lets others deliver events to handlers with `acceptsDirect`. Default: nobody listens. */
   readonly directDelivery?: DirectDeliveryOptions;
   readonly sync?: SyncOptions;
@@ -284,6 +294,8 @@ export interface KafkaEventsSettings {
   readonly tombstones: boolean;
   readonly shutdownDrainMs: number;
   readonly nestTransport: NestTransportSettings;
+  /** Where events may be delivered to directly, by name. */
+  readonly directTo: ReadonlyMap<string, DirectTarget>;
   /** Null: nobody listens. */
   readonly directDelivery: DirectDeliverySettings | null;
   readonly sync: readonly SyncServiceSettings[];

@@ -8,7 +8,7 @@ import { readConsumer } from './options/consumer-options.js';
 import { readCrashLoop } from './options/crash-loop-options.js';
 import { readDeadLetter } from './options/dead-letter-options.js';
 import { DEFAULTS } from './options/defaults.js';
-import { readDirectDelivery } from './options/direct-options.js';
+import { readDirectDelivery, readDirectTo } from './options/direct-options.js';
 import { readEnvironment, type Environment } from './options/environment.js';
 import { readHandler, readOutage } from './options/handler-overrides.js';
 import { readIdempotency } from './options/idempotency-options.js';
@@ -83,6 +83,7 @@ function readSettings(
     tombstones: root.boolean('tombstones') ?? DEFAULTS.tombstones,
     shutdownDrainMs: root.integer('shutdownDrainMs', DRAIN_MS) ?? DEFAULTS.shutdownDrainMs,
     nestTransport: root.section('nestTransport', readNestTransport) ?? DEFAULTS.nestTransport,
+    directTo: root.section('hybrid', readDirectTo) ?? new Map<string, never>(),
     directDelivery: root.section('directDelivery', readDirectDelivery) ?? null,
     sync: root.section('sync', readSync) ?? [],
     legacy: root.section('legacy', readLegacy) ?? noFeeds(),

@@ -2,6 +2,7 @@ import { retryDelayMs } from '../failure/retry-policy.js';
 import { DeadlinePassedError, SyncCallError, type SyncCallRef } from '../kafka-events.errors.js';
 import { deadlineOf, metadataOf, signalsOf, type SyncCallOptions } from './call-options.js';
 import { CallScope } from './call-scope.js';
+import type { CacheFallback, Fallback } from './fallback.js';
 import { FallbackChain, type FallbackSurroundings } from './fallback-chain.js';
 import { GuardedTransport, toCallError, type GuardSurroundings } from './guarded-transport.js';
 import { RetryBudget } from './retry-budget.js';
@@ -18,6 +19,8 @@ interface Call extends SyncCallRef {
   readonly request: never;
   readonly options: SyncCallOptions;
   readonly settings: SyncMethodSettings;
+  /** What stands in for the service where its own declaration has nothing; null for nothing. */
+  readonly otherwise: FallbackChain | null;
   readonly startedAt: number;
   readonly deadline: number;
   attempts: number;
@@ -57,18 +60,27 @@ export class ServiceCalls {
     return this.#methods;
   }
 
-  /** The service's reply, or what stands in for it. @throws SyncCallError */
+  /**
+   * The service's reply, or what stands in for it.
+   *
+   * @param otherwise tried after what the service declares for the method.
+   * @throws SyncCallError
+   */
   async call(
     method: string,
     request: never,
     options: SyncCallOptions,
+    otherwise: readonly Exclude<Fallback, CacheFallback>[] = [],
   ): Promise<SyncResult<unknown>> {
     const { clock, signals } = this.around;
     const settings = this.settings.methods.get(method) ?? this.settings.unnamed;
     const startedAt = clock.now();
     const deadline = deadlineOf(options, settings.deadlineMs, startedAt);
     const ref = { service: this.settings.name, method };
-    const call: Call = { ...ref, request, options, settings, startedAt, deadline, attempts: 0 };
+    const call: Call = {
+      ...{ ...ref, request, options, settings, startedAt, deadline, attempts: 0 },
+      otherwise: otherwise.length === 0 ? null : new FallbackChain(otherwise, this.around),
+    };
     const figures = () => ({
       ...ref,
       attempts: call.attempts,
@@ -112,7 +124,8 @@ export class ServiceCalls {
     this.#check(call);
     const chain = this.#chains.get(call.method);
     const timeMs = call.deadline - call.startedAt;
-    const keptMs = chain?.takesTime === true ? timeMs * FALLBACK_SHARE : 0;
+    const takesTime = chain?.takesTime === true || call.otherwise?.takesTime === true;
+    const keptMs = takesTime ? timeMs * FALLBACK_SHARE : 0;
     const value = await this.#inScope(call, call.deadline - keptMs, (scope) =>
       this.#attempts(call, scope),
     );
@@ -172,12 +185,14 @@ export class ServiceCalls {
   }
 
   async #fallBack(call: Call, error: SyncCallError): Promise<SyncResult<unknown> | null> {
-    const chain = this.#chains.get(call.method);
-    if (chain === undefined) return null;
-    const { service, method, request, options } = call;
-    return this.#inScope(call, call.deadline, (scope) =>
-      chain.answer({ service, method, request, options, error }, scope),
-    );
+    const { service, method, request, options, otherwise } = call;
+    const own = this.#chains.get(method);
+    if (own === undefined && otherwise === null) return null;
+    const unanswered = { service, method, request, options, error };
+    return this.#inScope(call, call.deadline, async (scope) => {
+      const answer = (await own?.answer(unanswered, scope)) ?? null;
+      return answer ?? otherwise?.answer(unanswered, scope) ?? null;
+    });
   }
 
   async #inScope<T>(

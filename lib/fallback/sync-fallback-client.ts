@@ -7,7 +7,7 @@ import {
 } from '../kafka-events.errors.js';
 import { nearestName } from '../options/nearest-name.js';
 import type { SyncCallOptions } from './call-options.js';
-import type { LookUp } from './fallback.js';
+import type { CacheFallback, Fallback, LookUp } from './fallback.js';
 import type { GuardState } from './guarded-transport.js';
 import { ServiceCalls, type CallSurroundings } from './service-calls.js';
 import type {
@@ -116,6 +116,16 @@ export class SyncServiceClient<Api extends object> {
     // Behind this line methods are known by name: what goes in and comes out is what the API promises.
     const answered: Promise<unknown> = this.calls.call(method, request as never, options);
     return answered as Promise<SyncResult<SyncReply<Api, M>>>;
+  }
+
+  /** @internal With more to stand in for the service than it declares itself; typed by who declared both. */
+  callOr(
+    otherwise: readonly Exclude<Fallback, CacheFallback>[],
+    method: string,
+    request: unknown,
+    options: SyncCallOptions,
+  ): Promise<SyncResult<unknown>> {
+    return this.calls.call(method, request as never, options, otherwise);
   }
 }
 

@@ -241,6 +241,19 @@ export interface Signals {
     readonly method: string;
     readonly error: Error;
   };
+  /** An operation of `HybridRouter` has gone that way; the cause is why it was not the first one. */
+  routed: {
+    readonly operation: string;
+    readonly path: string;
+    readonly cause: Error | null;
+    readonly durationMs: number;
+  };
+  /** It found no way; the caller was given the error. */
+  routingFailed: {
+    readonly operation: string;
+    readonly error: Error;
+    readonly durationMs: number;
+  };
   /** A service is not called for so long, because of what its latest calls came to. */
   breakerOpened: { readonly service: string; readonly error: Error; readonly openMs: number };
   /** A few calls are let through, to try whether it is well again. */

@@ -96,6 +96,23 @@ export class EventOutbox {
     return this.#store.pendingFor(topic, Buffer.from(key));
   }
 
+  /** @internal Writes an event that is encoded already, as `store` does. */
+  async storeEncoded(encoded: EncodedEvent): Promise<void> {
+    refuseZeroBytes(encoded.identity);
+    await this.#store.store([recordOf(encoded)]);
+    this.options.wake();
+  }
+
+  /** @internal Whether events of that physical topic and key wait. */
+  holds(topic: string, key: Buffer): Promise<boolean> {
+    return this.#store.pendingFor(topic, key);
+  }
+
+  /** @internal Whether none wait at all. */
+  async isEmpty(): Promise<boolean> {
+    return (await this.#store.stats()).pending === 0;
+  }
+
   stats(): Promise<OutboxStats> {
     return this.#store.stats();
   }

@@ -98,8 +98,8 @@ export class EventPublisher implements EventSink {
     payload: PublishPayload<S>,
     options: PublishOptions = {},
   ): Promise<PublishReceipt> {
-    const event = this.#prepare(source, payload, options);
-    return this.#deliver(isPromise(event) ? await event : event);
+    const event = this.prepare(source, payload, options);
+    return this.deliver(isPromise(event) ? await event : event);
   }
 
   /**
@@ -112,13 +112,13 @@ export class EventPublisher implements EventSink {
    */
   async publishAll(events: readonly OutgoingEvent[]): Promise<readonly PublishReceipt[]> {
     const prepared = await collect(
-      events.map(async ({ source, payload, options }) => this.#prepare(source, payload, options)),
+      events.map(async ({ source, payload, options }) => this.prepare(source, payload, options)),
     );
     if (prepared.failures.length > 0) {
       const message = `${prepared.failures.length} of ${events.length} events cannot be published, nothing was sent`;
       throw new PublishAllError(message, [], prepared.failures);
     }
-    const sent = await collect(prepared.values.map((event) => this.#deliver(event)));
+    const sent = await collect(prepared.values.map((event) => this.deliver(event)));
     if (sent.failures.length > 0) {
       const message = `${sent.failures.length} of ${events.length} events were not acknowledged`;
       throw new PublishAllError(message, sent.values, sent.failures);
@@ -151,7 +151,8 @@ export class EventPublisher implements EventSink {
     await this.#sender.close(CLOSE_PRODUCERS_MS);
   }
 
-  #prepare(
+  /** @internal An event ready to be sent, now or later, by whomever. @throws as `publish` does for its content. */
+  prepare(
     source: EventSource,
     payload: unknown,
     options: PublishOptions,
@@ -170,7 +171,8 @@ export class EventPublisher implements EventSink {
     }
   }
 
-  async #deliver(event: EncodedEvent): Promise<PublishReceipt> {
+  /** @internal Sends a prepared event until its deadline. @throws as `publish` does. */
+  async deliver(event: EncodedEvent): Promise<PublishReceipt> {
     const { identity } = event;
     const { partition, offset } = await this.#send(event).catch((thrown: unknown) => {
       this.#lastError = toPublishError(thrown, event);

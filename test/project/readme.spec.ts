@@ -151,6 +151,7 @@ const SECTIONS = [
   'crashLoop',
   'retryTopic',
   'directDelivery',
+  'hybrid',
   'sync',
   'legacy',
   'views',

@@ -234,6 +234,7 @@ function engineSettings(
     shutdownDrainMs: 1_000,
     nestTransport: { ordering: 'partition' },
     directDelivery: null,
+    directTo: new Map(),
     observers: [],
     driver: unused,
     clock,

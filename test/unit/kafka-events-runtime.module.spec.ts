@@ -64,6 +64,7 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
     connection: { brokers: [], clientId: 'shop' },
     nestTransport: { ordering: 'partition' },
     directDelivery: null,
+    directTo: new Map(),
     ...settings,
   };
   return {
