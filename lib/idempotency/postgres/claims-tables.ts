@@ -109,8 +109,8 @@ BEGIN
         EXIT;
       END IF;
       -- Taken as it was seen, or seen again.
-      IF is_over THEN
-        -- Locked, if at all, by a sweep or another claim, and not for long.
+      IF is_over OR entry.state <> 'claimed' THEN
+        -- Locked, if at all, by a sweep or another call, and not for long; only what is claimed a handler locks.
         PERFORM FROM ${schema}.claims c WHERE c.key = ask.key AND c.xmin = entry.version FOR UPDATE;
       ELSE
         PERFORM FROM ${schema}.claims c WHERE c.key = ask.key AND c.xmin = entry.version
