@@ -201,6 +201,7 @@ export type {
   ChangeAnswer,
   ChangePlace,
   Generation,
+  KeptRow,
   KeyedRow,
   RowQuery,
   RowValue,

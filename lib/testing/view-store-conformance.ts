@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 
 import type {
   ChangeAnswer,
+  KeptRow,
   KeyedRow,
   RowQuery,
-  StoredRow,
   ViewPosition,
   ViewRef,
   ViewStore,
@@ -144,8 +144,9 @@ class Trial {
   }
 }
 
-function next(row: StoredRow | undefined, value: unknown): StoredRow {
-  return { json: JSON.stringify(value), version: (row?.version ?? 0) + 1 };
+function next(row: KeptRow | undefined, value: unknown): KeptRow {
+  const version = (row?.version ?? 0) + 1;
+  return { json: JSON.stringify(value), version, recent: `r${String(version)}` };
 }
 
 function newId(): string {
@@ -200,6 +201,26 @@ const CASES: Readonly<Record<string, (trial: Trial) => Promise<void>>> = {
     deepEqual(seen, [7n, ['a', 'b']]);
     deepEqual(await trial.values(), { b: 2, c: 3 });
     deepEqual(await trial.positions(id), [{ topic: TOPIC, partition: 0, offset: 9n }]);
+  },
+
+  async 'keeps with a row what tells its latest events, for those who change it'(trial) {
+    const id = await trial.live();
+    const place = { generation: id, topic: TOPIC, partition: 0 };
+    const seen: unknown[] = [];
+    const remember = async (store: ViewStore, recent: string): Promise<void> => {
+      await store.change(place, ['a', 'b'], (_, rows) => {
+        seen.push(rows.get('a')?.recent);
+        return { position: 1n, rows: new Map([['a', { ...next(rows.get('a'), 1), recent }]]) };
+      });
+    };
+    const longest = '-_aZ'.repeat(100);
+    await remember(trial.store, longest);
+    await remember(trial.any(1), '');
+    await remember(trial.any(2), 'x');
+    deepEqual(seen, [undefined, longest, '']);
+    await trial.set(id, { a: null }, { offset: 2n });
+    await remember(trial.store, 'y');
+    deepEqual(seen.at(-1), undefined, 'it went with its row');
   },
 
   async 'changes nothing when the work throws'(trial) {

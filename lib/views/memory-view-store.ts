@@ -5,6 +5,7 @@ import type {
   ChangeAnswer,
   ChangePlace,
   Generation,
+  KeptRow,
   KeyedRow,
   RowQuery,
   StoredRow,
@@ -25,7 +26,7 @@ interface MemoryGeneration {
   readonly id: string;
   readonly view: ViewRef;
   state: Generation['state'];
-  readonly rows: Map<string, StoredRow>;
+  readonly rows: Map<string, KeptRow>;
   /** Keys in the order of their bytes; null when they have changed since it was made. */
   order: readonly string[] | null;
   readonly positions: Map<string, ViewPosition>;
@@ -80,7 +81,7 @@ export class MemoryViewStore implements ViewStore {
     if (generation === undefined) return 'gone';
     if (generation.frozenUntil > this.#clock.now()) return 'frozen';
     const { rows, positions } = generation;
-    const known = keys.flatMap((key): [string, StoredRow][] => {
+    const known = keys.flatMap((key): [string, KeptRow][] => {
       const row = rows.get(key);
       return row === undefined ? [] : [[key, row]];
     });
@@ -130,7 +131,7 @@ export class MemoryViewStore implements ViewStore {
     return new Map(
       keys.flatMap((key): [string, StoredRow][] => {
         const row = rows.get(key);
-        return row === undefined ? [] : [[key, row]];
+        return row === undefined ? [] : [[key, shown(row)]];
       }),
     );
   }
@@ -144,7 +145,7 @@ export class MemoryViewStore implements ViewStore {
     for (let i = firstBehind(keys, after); i < keys.length && found.length < limit; i++) {
       const key = keys[i] ?? '';
       const row = key.startsWith(prefix) ? live.rows.get(key) : undefined;
-      if (row !== undefined && hasAll(row.json, wanted)) found.push({ key, ...row });
+      if (row !== undefined && hasAll(row.json, wanted)) found.push({ key, ...shown(row) });
     }
     return found;
   }
@@ -170,7 +171,7 @@ export class MemoryViewStore implements ViewStore {
 
   #refuseTooMany(
     { view: { view }, rows }: MemoryGeneration,
-    changes: ReadonlyMap<string, StoredRow | null>,
+    changes: ReadonlyMap<string, KeptRow | null>,
   ): void {
     let size = rows.size;
     for (const [key, row] of changes) {
@@ -179,6 +180,10 @@ export class MemoryViewStore implements ViewStore {
     }
     if (size > rows.size && size > this.#maxRows) throw new ViewFullError(view, this.#maxRows);
   }
+}
+
+function shown({ json, version }: KeptRow): StoredRow {
+  return { json, version };
 }
 
 /** As text sorts by UTF-16, bytes must be compared: a store elsewhere knows nothing of UTF-16. */

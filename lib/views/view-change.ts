@@ -1,6 +1,7 @@
 import { NonRetryableEventError, toError } from '../kafka-events.errors.js';
 import type { ProjectedEvent, Projects, ViewDefinition } from './view-definition.js';
-import type { StoredRow, ViewChange, ViewWork } from './view-store.js';
+import { isRecent, withRecent } from './recent-events.js';
+import type { KeptRow, ViewChange, ViewWork } from './view-store.js';
 
 /** Keys are kept in indexes, which do not take any length. */
 const MAX_KEY = 512;
@@ -8,6 +9,8 @@ const MAX_KEY = 512;
 /** A record on its way into a view. */
 export interface ProjectedRecord {
   readonly offset: bigint;
+  /** Of its event, as `markOf` makes it. */
+  readonly mark: string;
   /** Null for a record without a value. */
   readonly projection: Projects | null;
   readonly payload: unknown;
@@ -22,7 +25,8 @@ export interface FailedRecord {
 
 /**
  * What records of one partition do to rows: applied one after another up to the first that fails, and
- * skipped where the partition's position says that they were applied before.
+ * skipped where the partition's position says that they were applied before, or their row that it has their event: a
+ * publisher that repeats itself writes a copy further on.
  */
 export class ViewChanges {
   readonly #planned: { readonly record: ProjectedRecord; readonly key: string }[] = [];
@@ -56,13 +60,13 @@ export class ViewChanges {
   /** What a store asks for, perhaps more than once. */
   readonly work: ViewWork = (position, rows) => {
     this.#failed = this.#unreadable;
-    const changed = new Map<string, StoredRow | null>();
+    const changed = new Map<string, KeptRow | null>();
     let next = position;
     for (const [index, { record, key }] of this.#planned.entries()) {
       if (record.offset < position) continue;
       const current = changed.get(key) ?? (changed.has(key) ? null : (rows.get(key) ?? null));
       try {
-        changed.set(key, this.#apply(record, current));
+        if (!hasHad(current, record)) changed.set(key, this.#apply(record, current));
       } catch (thrown) {
         this.#failed = { index, error: toError(thrown) };
         break;
@@ -72,20 +76,31 @@ export class ViewChanges {
     return { position: next, rows: withoutNothing(changed, rows) };
   };
 
-  #apply({ projection, payload, event }: ProjectedRecord, row: StoredRow | null): StoredRow | null {
+  #apply(
+    { mark, projection, payload, event }: ProjectedRecord,
+    row: KeptRow | null,
+  ): KeptRow | null {
     if (projection === null) return null;
     // A copy each time: what a projection does to it, even if it then fails, nobody else sees.
     const current: unknown = row === null ? null : JSON.parse(row.json);
     const value = projection.apply(current, payload, event);
     if (value === null) return null;
-    return { json: jsonOf(value, this.view.name), version: (row?.version ?? 0) + 1 };
+    return {
+      json: jsonOf(value, this.view.name),
+      version: (row?.version ?? 0) + 1,
+      recent: withRecent(row?.recent ?? '', mark),
+    };
   }
+}
+
+function hasHad(row: KeptRow | null, { mark, projection }: ProjectedRecord): boolean {
+  return row !== null && projection !== null && isRecent(row.recent, mark);
 }
 
 /** A row that came and went between two looks need not be deleted. */
 function withoutNothing(
-  changed: ReadonlyMap<string, StoredRow | null>,
-  rows: ReadonlyMap<string, StoredRow>,
+  changed: ReadonlyMap<string, KeptRow | null>,
+  rows: ReadonlyMap<string, KeptRow>,
 ): ViewChange['rows'] {
   return new Map([...changed].filter(([key, row]) => row !== null || rows.has(key)));
 }

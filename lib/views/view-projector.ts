@@ -6,6 +6,7 @@ import type { Clock } from '../contracts/clock.js';
 import { withinMs } from '../contracts/within.js';
 import { StoreUnavailableError, toError } from '../kafka-events.errors.js';
 import type { InRecord, TopicPartition } from '../kafka/records.js';
+import { markOf } from './recent-events.js';
 import { ViewChanges, type ProjectedRecord } from './view-change.js';
 import type { Projects, ViewDefinition } from './view-definition.js';
 import type { ChangeAnswer, ViewStore } from './view-store.js';
@@ -117,8 +118,8 @@ class ViewProjector {
   #recordOf(event: BatchItem, record: InRecord): ProjectedRecord {
     const { offset, value } = record;
     const { payload } = event;
-    if (value === null) return { offset, projection: null, payload, event };
-    return { offset, projection: this.#projectionOf(event, record), payload, event };
+    const projection = value === null ? null : this.#projectionOf(event, record);
+    return { offset, mark: markOf(event), projection, payload, event };
   }
 
   /** As records are routed: by their type, or by the definitions where they have none. */

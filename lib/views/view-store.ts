@@ -93,6 +93,12 @@ export interface StoredRow {
   readonly version: number;
 }
 
+/** A row as changes know it. */
+export interface KeptRow extends StoredRow {
+  /** By which the engine knows the events that changed it last: up to 400 ASCII characters, kept as they are. */
+  readonly recent: string;
+}
+
 export interface KeyedRow extends StoredRow {
   readonly key: string;
 }
@@ -102,13 +108,13 @@ export interface KeyedRow extends StoredRow {
  *
  * @param position the next offset of the partition: what is before it has been dealt with.
  */
-export type ViewWork = (position: bigint, rows: ReadonlyMap<string, StoredRow>) => ViewChange;
+export type ViewWork = (position: bigint, rows: ReadonlyMap<string, KeptRow>) => ViewChange;
 
 export interface ViewChange {
   /** The next offset from then on; never less than it was. */
   readonly position: bigint;
   /** Rows that change; null deletes. */
-  readonly rows: ReadonlyMap<string, StoredRow | null>;
+  readonly rows: ReadonlyMap<string, KeptRow | null>;
 }
 
 /** `gone`: there is no such generation, or it is retired. */

@@ -15,6 +15,7 @@ export type ViewMove =
       readonly key: number;
       readonly as: Entry['kind'];
     }
+  | { readonly kind: 'copy'; readonly partition: number; readonly back: number }
   | {
       readonly kind: 'fetch';
       readonly owner: number;
@@ -45,6 +46,10 @@ const move: fc.Arbitrary<ViewMove> = fc.oneof(
       key: fc.nat({ max: 2 }),
       as: fc.constantFrom<Entry['kind']>('add', 'add', 'add', 'add', 'delete', 'poison', 'refused'),
     }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: kind('copy'), partition, back: fc.integer({ min: 1, max: 8 }) }),
   },
   {
     weight: 8,
@@ -96,6 +101,9 @@ class ViewScenario {
       case 'append':
         this.#append(step);
         break;
+      case 'copy':
+        this.#copy(step);
+        break;
       case 'fetch':
         for (const each of this.#generations) each.fetch(step.owner, step.partition, step.max);
         break;
@@ -136,7 +144,7 @@ class ViewScenario {
     await this.#check();
     const poison = this.#log.flat().filter((entry) => isPoison(entry));
     for (const { deadIds } of this.#generations) {
-      expect([...deadIds].sort()).toEqual(poison.map(({ id }) => id).sort());
+      expect([...deadIds].sort()).toEqual([...new Set(poison.map(({ id }) => id))].sort());
     }
     await this.#pass();
     const before = await this.#rows();
@@ -158,6 +166,16 @@ class ViewScenario {
       key: `k${String(key)}-${String(number)}`,
       kind: as,
     };
+    this.#write(number, entry);
+  }
+
+  /** A publisher repeats itself: what it wrote comes again, at another offset. */
+  #copy({ partition: number, back }: Extract<ViewMove, { kind: 'copy' }>): void {
+    const entry = this.#log[number]?.at(-back);
+    if (entry !== undefined) this.#write(number, entry);
+  }
+
+  #write(number: number, entry: Entry): void {
     this.#log[number]?.push(entry);
     for (const each of this.#generations) each.append(number, entry);
   }

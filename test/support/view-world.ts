@@ -22,6 +22,7 @@ export interface Entry {
 type Row = readonly string[];
 
 const Changed: DefinedEvent<Entry, Entry> = defined(anyEvent('row.changed'));
+const REMEMBERED = 32;
 const QUICK = { attempts: 2, initialDelayMs: 2, factor: 1, maxDelayMs: 2, jitter: 0 };
 export const REF: ViewRef = { view: 'shop.rows', version: 1 };
 
@@ -170,7 +171,10 @@ export function rowsOf(
   for (const [partition, log] of logs.entries()) {
     for (const { id, key, kind } of log.slice(0, positions[partition])) {
       if (kind === 'delete') Reflect.deleteProperty(rows, key);
-      if (kind === 'add') rows[key] = [...(rows[key] ?? []), id];
+      // A row remembers so many of its latest events, and takes no copy of them.
+      if (kind === 'add' && rows[key]?.slice(-REMEMBERED).includes(id) !== true) {
+        rows[key] = [...(rows[key] ?? []), id];
+      }
     }
   }
   return rows;

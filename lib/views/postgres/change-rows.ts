@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from '../../kafka-events.errors.js';
 import { textOf, type PostgresDatabase, type Query } from '../../postgres/postgres-database.js';
-import type { ChangeAnswer, ChangePlace, StoredRow, ViewChange, ViewWork } from '../view-store.js';
+import type { ChangeAnswer, ChangePlace, KeptRow, ViewChange, ViewWork } from '../view-store.js';
 import { lockOf } from './generation-lock.js';
 
 /** Somebody else has made a row of that key meanwhile: all is read again. */
@@ -48,14 +48,14 @@ async function changeOnce(
   const place = [generation, topic, partition];
   const position = await lockedPosition(schema, query, place);
   const rows = await query(
-    `SELECT key, value::text AS json, version FROM ${schema}.view_rows
+    `SELECT key, value::text AS json, version, recent FROM ${schema}.view_rows
      WHERE generation = $1 AND key = ANY ($2::text[]) ORDER BY key FOR UPDATE`,
     [generation, keys],
   );
   const before = new Map(
-    rows.map(({ key, json, version }): [string, StoredRow] => [
+    rows.map(({ key, json, version, recent }): [string, KeptRow] => [
       textOf(key),
-      { json: textOf(json), version: Number(version) },
+      { json: textOf(json), version: Number(version), recent: textOf(recent) },
     ]),
   );
   await write(schema, query, place, before, work(position, before));
@@ -88,7 +88,7 @@ async function write(
   schema: string,
   query: Query,
   place: readonly unknown[],
-  before: ReadonlyMap<string, StoredRow>,
+  before: ReadonlyMap<string, KeptRow>,
   { position, rows }: ViewChange,
 ): Promise<void> {
   const entries = [...rows].sort(([a], [b]) => Buffer.from(a).compare(Buffer.from(b)));
@@ -103,14 +103,14 @@ async function write(
      ), deleted AS (
        DELETE FROM ${schema}.view_rows WHERE generation = $1 AND key = ANY ($5::text[])
      ), changed AS (
-       UPDATE ${schema}.view_rows r SET value = c.json::jsonb, version = c.version
-       FROM unnest($6::text[], $7::text[], $8::bigint[]) AS c (key, json, version)
+       UPDATE ${schema}.view_rows r SET value = c.json::jsonb, version = c.version, recent = c.recent
+       FROM unnest($6::text[], $7::text[], $8::bigint[], $9::text[]) AS c (key, json, version, recent)
        WHERE r.generation = $1 AND r.key = c.key
      ), added AS (
-       INSERT INTO ${schema}.view_rows (generation, key, value, version)
-       SELECT $1, a.key, a.json::jsonb, a.version
-       FROM unnest($9::text[], $10::text[], $11::bigint[])
-         WITH ORDINALITY AS a (key, json, version, place)
+       INSERT INTO ${schema}.view_rows (generation, key, value, version, recent)
+       SELECT $1, a.key, a.json::jsonb, a.version, a.recent
+       FROM unnest($10::text[], $11::text[], $12::bigint[], $13::text[])
+         WITH ORDINALITY AS a (key, json, version, recent, place)
        ORDER BY a.place
        ON CONFLICT DO NOTHING RETURNING 1
      )
@@ -120,12 +120,11 @@ async function write(
   if (Number(written?.added) < added.length) throw new Conflict();
 }
 
-function columnsOf(
-  rows: readonly { readonly key: string; readonly json: string; readonly version: number }[],
-): unknown[] {
+function columnsOf(rows: readonly (KeptRow & { readonly key: string })[]): unknown[] {
   return [
     rows.map(({ key }) => key),
     rows.map(({ json }) => json),
     rows.map(({ version }) => version),
+    rows.map(({ recent }) => recent),
   ];
 }

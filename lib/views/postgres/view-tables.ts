@@ -34,6 +34,7 @@ CREATE TABLE ${schema}.view_rows (
   key text COLLATE "C" NOT NULL,
   value jsonb NOT NULL,
   version bigint NOT NULL,
+  recent text COLLATE "C" NOT NULL,
   PRIMARY KEY (generation, key)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);`;
 }

@@ -8,7 +8,7 @@ import type {
   ViewDefinition,
 } from '../../../lib/views/view-definition.js';
 import { defineView, projects } from '../../../lib/views/view-definition.js';
-import type { StoredRow } from '../../../lib/views/view-store.js';
+import type { KeptRow } from '../../../lib/views/view-store.js';
 import { OrderCreated } from '../../support/shop-events.js';
 
 const view: ViewDefinition = defineView<unknown>({
@@ -17,6 +17,11 @@ const view: ViewDefinition = defineView<unknown>({
   on: [projects(OrderCreated, { key: ({ orderId }) => orderId, apply: () => null })],
 });
 const event = { aggregateId: 'a', eventType: 'order.created.v1' } as ProjectedEvent;
+
+/** Marks are all of one length. */
+function markNo(number: number): string {
+  return `mark ${String(number)}`.padEnd(12);
+}
 
 /** Records with these keys; each adds what it is told to a list, in place. */
 function recordsOf(...told: readonly (readonly [key: unknown, value: unknown])[]) {
@@ -31,7 +36,10 @@ function recordsOf(...told: readonly (readonly [key: unknown, value: unknown])[]
         return value === 'nothing' ? undefined : list;
       },
     };
-    return { offset: BigInt(index), projection: projection as Projects, payload: {}, event };
+    return {
+      ...{ offset: BigInt(index), mark: markNo(index), payload: {}, event },
+      projection: projection as Projects,
+    };
   });
 }
 
@@ -42,9 +50,9 @@ function apply(
 ) {
   const changes = new ViewChanges(view, records);
   const before = new Map(
-    Object.entries(rows).map(([key, value]): [string, StoredRow] => [
+    Object.entries(rows).map(([key, value]): [string, KeptRow] => [
       key,
-      { json: JSON.stringify(value), version: 1 },
+      { json: JSON.stringify(value), version: 1, recent: markNo(9) },
     ]),
   );
   const { position: next, rows: changed } = changes.work(position, before);
@@ -58,23 +66,39 @@ describe('the changes of a batch', () => {
     expect(changes.failed).toBeNull();
     expect(next).toBe(3n);
     expect(rows).toEqual({
-      a: { json: '[1,3]', version: 2 },
-      b: { json: '[2]', version: 1 },
+      a: { json: '[1,3]', version: 2, recent: markNo(0) + markNo(2) },
+      b: { json: '[2]', version: 1, recent: markNo(1) },
     });
   });
 
   it('leave out what was applied before', () => {
     const { next, rows } = apply(recordsOf(['a', 1], ['a', 2]), 1n, { a: [1] });
     expect(next).toBe(2n);
-    expect(rows).toEqual({ a: { json: '[1,2]', version: 2 } });
+    expect(rows).toMatchObject({ a: { json: '[1,2]', version: 2 } });
     expect(apply(recordsOf(['a', 1]), 9n)).toMatchObject({ next: 9n, rows: {} });
+  });
+
+  it('leave out the copy of an event that their row has, and go on behind it', () => {
+    const [first, second] = recordsOf(['a', 1], ['a', 2]) as [ProjectedRecord, ProjectedRecord];
+    const copies = [first, second, { ...first, offset: 2n }, { ...second, offset: 3n }];
+    const { next, rows } = apply(copies);
+    expect(next).toBe(4n);
+    expect(rows).toEqual({ a: { json: '[1,2]', version: 2, recent: markNo(0) + markNo(1) } });
+
+    // Found in the store, where an earlier batch has left it.
+    expect(apply([{ ...first, mark: markNo(9) }], 0n, { a: [1] })).toMatchObject({
+      next: 1n,
+      rows: {},
+    });
+    // The same event may have another row as well.
+    expect(apply([{ ...first, mark: markNo(9) }], 0n, { b: [1] }).rows).toHaveProperty('a');
   });
 
   it('end before the first that fails, of which nothing is seen', () => {
     const { changes, next, rows } = apply(recordsOf(['a', 1], ['a', 'poison'], ['b', 3]));
     expect(changes.failed).toMatchObject({ index: 1, error: { message: 'poison' } });
     expect(next).toBe(1n);
-    expect(rows).toEqual({ a: { json: '[1]', version: 1 } });
+    expect(rows).toMatchObject({ a: { json: '[1]', version: 1 } });
   });
 
   it('are made anew when a store asks again', () => {
@@ -87,7 +111,7 @@ describe('the changes of a batch', () => {
 
   it('delete, and make anew from nothing', () => {
     expect(apply(recordsOf(['a', 'delete']), 0n, { a: [1] }).rows).toEqual({ a: null });
-    expect(apply(recordsOf(['a', 'delete'], ['a', 2]), 0n, { a: [1] }).rows).toEqual({
+    expect(apply(recordsOf(['a', 'delete'], ['a', 2]), 0n, { a: [1] }).rows).toMatchObject({
       a: { json: '[2]', version: 1 },
     });
     expect(apply(recordsOf(['a', 1], ['a', 'delete'])).rows).toEqual({});
@@ -95,7 +119,9 @@ describe('the changes of a batch', () => {
 
   it('of a record without a value delete the row of its key', () => {
     const tombstone = { offset: 0n, projection: null, payload: null, event };
-    expect(apply([tombstone], 0n, { a: [1] }).rows).toEqual({ a: null });
+    for (const mark of [markNo(0), markNo(9)]) {
+      expect(apply([{ ...tombstone, mark }], 0n, { a: [1] }).rows).toEqual({ a: null });
+    }
   });
 
   it.each([
