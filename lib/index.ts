@@ -139,7 +139,12 @@ export type {
   SyncFirst,
   ViewRead,
 } from './hybrid/hybrid-operation.js';
-export type { AsyncFirstResult, SyncFirstResult, ViewReadResult } from './hybrid/hybrid-result.js';
+export type {
+  AsyncFirstResult,
+  SyncFirstResult,
+  ViewReadResult,
+  WithPath,
+} from './hybrid/hybrid-result.js';
 
 // Asking other services.
 export { SyncFallbackClient, SyncServiceClient } from './fallback/sync-fallback-client.js';

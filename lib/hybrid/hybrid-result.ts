@@ -14,7 +14,8 @@ export type SyncFirstResult<Reply> =
   | WithPath<DefaultReply<Reply>>
   | WithPath<AcceptedCommand>;
 
-type WithPath<Result extends { readonly source: string }> = Omit<Result, 'source'> & {
+/** The result of a call by itself, with `path` in the place of `source`. */
+export type WithPath<Result extends { readonly source: string }> = Omit<Result, 'source'> & {
   readonly path: Result['source'];
 };
 
