@@ -20,7 +20,8 @@ export function openShop(settings: ShopSettings): Promise<INestApplicationContex
   const shop = DemoModule.on({
     clientId: 'shop',
     brokers,
-    consumer: { groupId: names.groupId },
+    // So long a broker that is back waits for the members that it remembers, before it lets others in.
+    consumer: { groupId: names.groupId, sessionTimeoutMs: 10_000 },
     topicName: (topic) => names.prefix + topic,
     topics: 'create',
     onUnavailable: 'fail',
