@@ -78,7 +78,7 @@ export class DurablePublisher {
     const cause = behind ? null : await this.#publish(event);
     if (cause !== null && !(cause instanceof Error)) return cause;
     const stored = isConfigured ? await this.#store(event, cause) : false;
-    const delivered = target === null ? NOT_DELIVERED : await deliver(event, target, direct);
+    const delivered = target === null ? NOT_DELIVERED : await this.#deliver(event, target, direct);
     const reached = delivered.direct !== null;
     // Nobody has it: the caller must hear of it, with the id to try again under.
     if (!stored && !reached && cause !== null) throw cause;
@@ -141,6 +141,23 @@ export class DurablePublisher {
     return true;
   }
 
+  async #deliver(
+    { identity: { topic }, record }: EncodedEvent,
+    target: DirectTarget,
+    options: DirectOptions | null,
+  ): Promise<Delivered> {
+    const { key, value, headers, timestamp } = record;
+    const deadlineMs = options?.deadlineMs;
+    const deadlineAt = deadlineMs === undefined ? null : this.options.clock.now() + deadlineMs;
+    const limits = deadlineAt === null ? {} : { deadlineAt };
+    try {
+      const direct = await target.deliver({ topic, key, value, headers, timestamp }, limits);
+      return { direct, directCause: null };
+    } catch (thrown) {
+      return { direct: null, directCause: toError(thrown) };
+    }
+  }
+
   #targetOf({ to }: DirectOptions): DirectTarget {
     const target = this.options.targets.get(to);
     if (target !== undefined) return target;
@@ -148,22 +165,6 @@ export class DurablePublisher {
     throw new InvalidTargetError(
       `there is no "${to}" in hybrid.directTo; there ${known === '' ? 'is none' : `are ${known}`}`,
     );
-  }
-}
-
-async function deliver(
-  { identity: { topic }, record }: EncodedEvent,
-  target: DirectTarget,
-  options: DirectOptions | null,
-): Promise<Delivered> {
-  const { key, value, headers, timestamp } = record;
-  const deadlineMs = options?.deadlineMs;
-  try {
-    const limits = deadlineMs === undefined ? {} : { deadlineAt: Date.now() + deadlineMs };
-    const direct = await target.deliver({ topic, key, value, headers, timestamp }, limits);
-    return { direct, directCause: null };
-  } catch (thrown) {
-    return { direct: null, directCause: toError(thrown) };
   }
 }
 

@@ -24,7 +24,7 @@ import { describeRealKafka, startPrivateBroker } from '../../support/real-kafka.
 import { createDatabase, describeRealPostgres, postgresPool } from '../../support/real-postgres.js';
 import { uniqueName } from '../../support/unique-topic.js';
 
-const EVENTS = 600;
+const EVENTS = 800;
 const KEYS = 10;
 
 const Placed = defineEvent({
@@ -127,24 +127,33 @@ describeRealKafka('async first on real Kafka and Postgres', () => {
       };
       onCleanup(() => broker.boot().catch(() => undefined));
 
-      await from(0, EVENTS / 3);
-      const down = from(EVENTS / 3, (EVENTS * 2) / 3);
+      await from(0, EVENTS / 4);
+      const down = from(EVENTS / 4, EVENTS / 2);
       await broker.shutDown('SIGKILL');
       await down;
-      const back = from((EVENTS * 2) / 3, EVENTS);
+      const back = from(EVENTS / 2, (EVENTS * 3) / 4);
       await broker.boot();
       await back;
+      const outboxIsEmpty = (): Promise<boolean> =>
+        eventually(
+          async () => (await pool.query('SELECT FROM kafka_events.outbox')).rowCount === 0,
+          { timeoutMs: 60_000, message: 'an empty outbox' },
+        );
+      await outboxIsEmpty();
+      const before = results.length;
+      await from((EVENTS * 3) / 4, EVENTS);
+      const afterwards = countBy(results.slice(before), ({ path }) => path);
 
       const effects = async (): Promise<Effect[]> =>
         (await pool.query<Effect>('SELECT * FROM effects ORDER BY at')).rows;
       await eventually(async () => (await effects()).length >= EVENTS * 2, { timeoutMs: 60_000 });
-      await eventually(
-        async () => (await pool.query('SELECT FROM kafka_events.outbox')).rowCount === 0,
-      );
+      await outboxIsEmpty();
       const all = await effects();
       const paths = countBy(results, ({ path }) => path);
       const direct = all.filter((effect) => effect.direct).length;
-      console.info(JSON.stringify({ ...paths, handledDirectly: direct, effects: all.length }));
+      console.info(
+        JSON.stringify({ ...paths, afterwards, handledDirectly: direct, effects: all.length }),
+      );
 
       expect(results).toHaveLength(EVENTS);
       expect(results.every(({ durable }) => durable)).toBe(true);
@@ -163,6 +172,8 @@ describeRealKafka('async first on real Kafka and Postgres', () => {
       // The broker was really away, and the handler that accepts it did not wait for it.
       expect(paths['outbox+direct']).toBeGreaterThan(EVENTS / 10);
       expect(paths.published).toBeGreaterThan(EVENTS / 10);
+      // Every key gets out of the outbox again.
+      expect(afterwards.published).toBeGreaterThan(EVENTS / 10);
       expect(direct).toBeGreaterThan(EVENTS / 10);
     }, 180_000);
   });
