@@ -218,13 +218,16 @@ describeRealPostgres('an outbox', (url) => {
         error: expect.stringContaining('large') as unknown,
       },
     ]);
-    expect(await outbox.stats()).toMatchObject({ pending: 2, held: 1 });
+    // An event may be handled a moment before its row is removed.
+    await eventually(async () => (await outbox.stats()).pending === 2);
+    expect(await outbox.stats()).toMatchObject({ held: 1 });
     expect(await outbox.discard('a after')).toBe(false);
 
     expect(await outbox.discard('too large')).toBe(true);
     await eventually(() => notes.length === 4);
     expect(notes.at(-1)).toMatchObject({ text: 'a after' });
-    expect(await outbox.stats()).toMatchObject({ pending: 0, oldestAgeMs: null, held: 0 });
+    await eventually(async () => (await outbox.stats()).pending === 0);
+    expect(await outbox.stats()).toMatchObject({ oldestAgeMs: null, held: 0 });
   }, 60_000);
 
   describe('in two processes', () => {
