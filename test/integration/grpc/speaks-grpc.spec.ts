@@ -72,6 +72,29 @@ describe('a gRPC service', () => {
     await server.behave('ok');
   });
 
+  it('answers calls under way on the connection they have, when the next takes a new one', async () => {
+    await server.behave('slow 500');
+    const transport = grpc({ ...CONTRACT, url: server.url });
+    onCleanup(() => transport.close());
+    await transport.open();
+    const ask = (sku: string) =>
+      transport.call(
+        { sku },
+        {
+          ...{ service: 'inventory', method: 'getStock', metadata: {} },
+          ...{ deadline: Date.now() + 5_000, signal: new AbortController().signal },
+        },
+      );
+    const before = ask('before');
+    await server.process.waitForLine('called');
+    transport.renew?.();
+    expect(await Promise.all([before, ask('after')])).toMatchObject([
+      { sku: 'before' },
+      { sku: 'after' },
+    ]);
+    await server.behave('ok');
+  });
+
   it.each(['NOT_FOUND', 'UNAVAILABLE', 'UNAUTHENTICATED', 'CANCELLED'] as const)(
     'answers %s, which keeps its name and its details',
     async (status) => {

@@ -324,10 +324,18 @@ describe('the breaker of a service', () => {
   });
 
   it('does not let wait whom it would refuse', async () => {
-    const { call, clock } = await sick({ bulkhead: { maxConcurrent: 1, maxQueued: 10 } });
-    const refused = await rejectionOf(call);
-    expect(refused).toBeInstanceOf(BreakerOpenError);
-    expect(clock.pending).toBe(0);
+    const { call, clock, transport } = await sick({
+      bulkhead: { maxConcurrent: 1, maxQueued: 10 },
+      deadlineMs: 60_000,
+    });
+    clock.advance(1_000);
+    transport.next(hanging);
+    const probe = watch(call());
+    await settle(2);
+    const refused = watch(call());
+    await settle(2);
+    expect(refused.outcome).toBeInstanceOf(BreakerOpenError);
+    expect(probe.outcome).toBe('pending');
   });
 
   it('is asked again after the wait for a turn', async () => {
