@@ -16,7 +16,7 @@ export interface HttpMethod<Request = never, Reply = unknown> {
 
 /** A service that speaks JSON over HTTP. */
 export interface HttpOptions<Api extends object> {
-  /** For example `https://billing.internal/api/v1`. */
+  /** For example `https://billing.internal/api/v1`; without user and password, which `headers` can send. */
   readonly baseUrl: string;
   readonly methods: {
     readonly [M in SyncMethod<Api>]: HttpMethod<SyncRequest<Api, M>, SyncReply<Api, M>>;

@@ -1,4 +1,4 @@
-import type { SyncAttempt, SyncTransport } from '../fallback/sync-transport.js';
+import type { SyncAttempt, SyncMetadata, SyncTransport } from '../fallback/sync-transport.js';
 import { MessageTooLargeError, SyncCallError, toError } from '../kafka-events.errors.js';
 import type { HttpMethod, HttpOptions } from './http-options.js';
 import { readAtMost } from './read-at-most.js';
@@ -24,11 +24,14 @@ class HttpTransport implements SyncTransport {
     this.#maxBytes = options.maxReplyBytes ?? DEFAULT_MAX_REPLY_BYTES;
   }
 
-  /** @throws Error for a `baseUrl` that is none, and for methods without a verb or a path. */
+  /** @throws Error for a `baseUrl` that is none or holds a password, and for methods without a verb or a path. */
   open(): readonly string[] {
-    const { protocol } = new URL(this.options.baseUrl);
+    const { protocol, username, password } = new URL(this.options.baseUrl);
     if (!['http:', 'https:'].includes(protocol)) {
       throw new Error(`baseUrl must begin with http:// or https://, not ${protocol}`);
+    }
+    if (username !== '' || password !== '') {
+      throw new Error('baseUrl must hold no user and no password: send them with headers');
     }
     for (const [name, { verb, path }] of this.#methods) {
       if (typeof verb !== 'string' || !['string', 'function'].includes(typeof path)) {
@@ -70,7 +73,7 @@ class HttpTransport implements SyncTransport {
       );
       const hasBody = body !== undefined || ['POST', 'PUT', 'PATCH'].includes(verb);
       const sent: unknown = body === undefined ? request : body(request);
-      const headers = new Headers({
+      const headers = headersOf({
         accept: 'application/json',
         ...(hasBody && { 'content-type': 'application/json' }),
         ...this.options.headers?.(),
@@ -125,6 +128,21 @@ function unsendable(thrown: unknown, attempt: SyncAttempt): SyncCallError {
   const cause = toError(thrown);
   const message = `not called, the request cannot be made: ${cause.message}`;
   return new SyncCallError(attempt, 'INVALID_ARGUMENT', message, { origin: 'caller', cause });
+}
+
+/** Not what `Headers` says of it, which quotes the value: that may be a token. */
+function headersOf(all: SyncMetadata): Headers {
+  const headers = new Headers();
+  for (const [name, text] of Object.entries(all)) {
+    try {
+      headers.append(name, text);
+    } catch {
+      throw new Error(
+        `its header "${name}" cannot be sent: a name or a value that HTTP does not allow`,
+      );
+    }
+  }
+  return headers;
 }
 
 function withoutSlash(url: string): string {

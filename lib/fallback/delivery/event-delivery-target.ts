@@ -65,10 +65,7 @@ export class EventDeliveryTarget implements DirectTarget {
   async deliver(record: DirectRecord, limits: DirectLimits = {}): Promise<DirectReceipt> {
     this.#opening ??= this.#open();
     const { grpc, method, client } = await this.#opening;
-    const metadata = new grpc.Metadata();
-    for (const [name, text] of Object.entries(this.options.metadata?.() ?? {})) {
-      metadata.set(name, text);
-    }
+    const metadata = this.#metadata(new grpc.Metadata());
     return fromReply(await this.#send({ client, method, metadata }, record, limits));
   }
 
@@ -88,6 +85,19 @@ export class EventDeliveryTarget implements DirectTarget {
     const method = await loadDeliverMethod(NEEDED_FOR);
     const { url, tls = false } = this.options;
     return { grpc, method, client: new grpc.Client(url, credentialsOf(grpc, tls), CHANNEL) };
+  }
+
+  #metadata(into: Metadata): Metadata {
+    for (const [name, text] of Object.entries(this.options.metadata?.() ?? {})) {
+      try {
+        into.set(name, text);
+      } catch {
+        // Not what grpc-js says of it, which quotes the value: that may be a token.
+        const problem = `metadata "${name}" has a name or a value that gRPC does not allow`;
+        throw new DirectDeliveryError('unauthenticated', `${this.name}: not called, ${problem}`);
+      }
+    }
+    return into;
   }
 
   #send(

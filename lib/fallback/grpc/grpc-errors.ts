@@ -33,6 +33,12 @@ export function unsendable(what: string, thrown: unknown, call: SyncCallRef): Sy
   return new SyncCallError(call, 'INVALID_ARGUMENT', message, { origin: 'caller', cause });
 }
 
+/** Not what grpc-js says of it, which quotes the value: that may be a token. */
+export function unsendableMetadata(name: string, call: SyncCallRef): SyncCallError {
+  const message = `not called, its metadata "${name}" cannot be sent: a name or a value that gRPC does not allow`;
+  return new SyncCallError(call, 'INVALID_ARGUMENT', message, { origin: 'caller' });
+}
+
 /** A reply that cannot be read was written by another contract: the service is as good as away. */
 export function undecodable(thrown: unknown, call: SyncCallRef): SyncCallError {
   const cause = toError(thrown);

@@ -3,9 +3,9 @@ import type { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js';
 
 import { importPeer } from '../../contracts/optional-peer.js';
 import { MessageTooLargeError, SyncCallError } from '../../kafka-events.errors.js';
-import type { SyncAttempt, SyncTransport } from '../sync-transport.js';
+import type { SyncAttempt, SyncMetadata, SyncTransport } from '../sync-transport.js';
 import { unaryMethods, type UnaryMethod } from './grpc-contract.js';
-import { toSyncCallError, undecodable, unsendable } from './grpc-errors.js';
+import { toSyncCallError, undecodable, unsendable, unsendableMetadata } from './grpc-errors.js';
 import {
   channelOptionsOf,
   DEFAULT_LOADER,
@@ -101,12 +101,21 @@ class GrpcTransport implements SyncTransport {
   }
 
   #metadata(into: Metadata, attempt: SyncAttempt): Metadata {
+    for (const [name, text] of Object.entries(this.#allMetadata(attempt))) {
+      try {
+        into.set(name, text);
+      } catch {
+        throw unsendableMetadata(name, attempt);
+      }
+    }
+    return into;
+  }
+
+  #allMetadata(attempt: SyncAttempt): SyncMetadata {
     try {
-      const all = { ...this.options.metadata?.(), ...attempt.metadata };
-      for (const [name, text] of Object.entries(all)) into.set(name, text);
-      return into;
+      return { ...this.options.metadata?.(), ...attempt.metadata };
     } catch (thrown) {
-      throw unsendable('its metadata cannot be sent', thrown, attempt);
+      throw unsendable('its metadata cannot be made', thrown, attempt);
     }
   }
 }

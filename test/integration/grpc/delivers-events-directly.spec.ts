@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { beforeAll, afterAll, describe, expect, it } from '@jest/globals';
 
@@ -368,6 +369,16 @@ describe('a forged delivery', () => {
       ['localhost', 'orders', true],
       ['localhost', 'orders', true],
     ]);
+  });
+
+  it('whose token cannot be sent is refused here, without telling it', async () => {
+    const metadata = () => ({ authorization: 'Bearer hunter2\n' });
+    const error = await refusalOf(
+      targetAt('127.0.0.1:1', { metadata }).deliver(directRecord('e1')),
+    );
+    expect(error).toMatchObject({ reason: 'unauthenticated', retryable: false });
+    expect(error.message).toContain('"authorization"');
+    expect(inspect(error)).not.toContain('hunter2');
   });
 
   it('on which the guard fails is refused', async () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { grpc } from '../../../lib/grpc/index.js';
@@ -174,6 +175,17 @@ describe('bad input has an error by name:', () => {
       service.call('getStock', { sku: 'a' }, { metadata: { 'no name': 'x' } }),
     );
     expect(error).toMatchObject({ status: 'INVALID_ARGUMENT', origin: 'caller' });
+    expect(error.message).toContain('"no name"');
+  });
+
+  it('a token that cannot be sent, without telling it', async () => {
+    const { service } = await inventoryAt(server.url, {
+      grpc: { metadata: () => ({ authorization: 'Bearer hunter2\n' }) },
+    });
+    const error = await rejectionOf(() => service.call('getStock', { sku: 'a' }));
+    expect(error).toMatchObject({ status: 'INVALID_ARGUMENT', origin: 'caller' });
+    expect(error.message).toContain('"authorization"');
+    expect(inspect(error)).not.toContain('hunter2');
   });
 
   it('a request that is too large', async () => {

@@ -1,10 +1,12 @@
+import { inspect } from 'node:util';
+
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { httpJson, type HttpOptions } from '../../../lib/index.js';
 import type { SyncAttempt } from '../../../lib/fallback/sync-transport.js';
 import { freePorts } from '../../support/free-ports.js';
 import { json, LegacyServer } from '../../support/legacy-server.js';
-import { rejectionOf } from '../../support/thrown-by.js';
+import { rejectionOf, thrownBy } from '../../support/thrown-by.js';
 
 interface BillingApi {
   createInvoice(request: { orderId: string; cents: number }): Promise<{ number: string }>;
@@ -154,7 +156,16 @@ describe('a service that speaks HTTP', () => {
     expect(server.requests).toEqual([]);
   });
 
-  it('cannot be declared without an address, a verb and a path', () => {
+  it('is not asked with a token that cannot be sent, which nobody is told', async () => {
+    const headers = () => ({ authorization: 'Bearer hunter2\u2026' });
+    const error = await rejectionOf(() => call('findInvoice', { number: '1' }, { headers }));
+    expect(error).toMatchObject({ status: 'INVALID_ARGUMENT', origin: 'caller' });
+    expect(error.message).toContain('"authorization"');
+    expect(inspect(error)).not.toContain('hunter2');
+    expect(server.requests).toEqual([]);
+  });
+
+  it('cannot be declared without an address, a verb and a path, nor with a password', () => {
     const open = (options: object) => () =>
       httpJson<BillingApi>({ baseUrl: server.url, methods: METHODS, ...options }).open();
     expect(open({ baseUrl: 'billing' })).toThrow('Invalid URL');
@@ -164,5 +175,8 @@ describe('a service that speaks HTTP', () => {
     );
     const secret = httpJson<BillingApi>({ baseUrl: 'http://me:hunter2@x/', methods: METHODS });
     expect(secret.name).toBe('HTTP at x');
+    const refused = thrownBy(() => secret.open());
+    expect(refused.message).toContain('no user and no password');
+    expect(inspect(refused)).not.toContain('hunter2');
   });
 });
