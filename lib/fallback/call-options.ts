@@ -26,6 +26,8 @@ export interface SyncCallOptions {
   readonly event?: CausingEvent;
   /** Sent along, text; `traceparent` and `tracestate` among it. */
   readonly metadata?: SyncMetadata;
+  /** False: no fallback is asked, only the service itself can answer. Default true. */
+  readonly fallback?: boolean;
 }
 
 /** The earliest deadline, in milliseconds since the Unix epoch; NaN where one of them is no time at all. */
@@ -71,7 +73,7 @@ export function traceOf(headers: WireHeaders): SyncMetadata {
 }
 
 /** Metadata of gRPC and headers of HTTP are ASCII; anything else is written as in a URL. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return isPrintable(text) ? text : encodeURIComponent(text);
 }
 

@@ -124,7 +124,7 @@ export class ServiceCalls {
     this.#check(call);
     const chain = this.#chains.get(call.method);
     const timeMs = call.deadline - call.startedAt;
-    const takesTime = chain?.takesTime === true || call.otherwise?.takesTime === true;
+    const takesTime = this.#fallbacksOf(call).some((each) => each.takesTime);
     const keptMs = takesTime ? timeMs * FALLBACK_SHARE : 0;
     const value = await this.#inScope(call, call.deadline - keptMs, (scope) =>
       this.#attempts(call, scope),
@@ -185,14 +185,23 @@ export class ServiceCalls {
   }
 
   async #fallBack(call: Call, error: SyncCallError): Promise<SyncResult<unknown> | null> {
-    const { service, method, request, options, otherwise } = call;
-    const own = this.#chains.get(method);
-    if (own === undefined && otherwise === null) return null;
+    const fallbacks = this.#fallbacksOf(call);
+    if (fallbacks.length === 0) return null;
+    const { service, method, request, options } = call;
     const unanswered = { service, method, request, options, error };
     return this.#inScope(call, call.deadline, async (scope) => {
-      const answer = (await own?.answer(unanswered, scope)) ?? null;
-      return answer ?? otherwise?.answer(unanswered, scope) ?? null;
+      for (const each of fallbacks) {
+        const answer = await each.answer(unanswered, scope);
+        if (answer !== null) return answer;
+      }
+      return null;
     });
+  }
+
+  /** The method's own, then the caller's. */
+  #fallbacksOf({ method, options, otherwise }: Call): readonly FallbackChain[] {
+    if (options.fallback === false) return [];
+    return [this.#chains.get(method) ?? null, otherwise].filter((each) => each !== null);
   }
 
   async #inScope<T>(

@@ -6,6 +6,7 @@ import type { MaybePromise } from '../contracts/maybe-promise.js';
 import { EventContext } from '../consuming/event-context.js';
 import { EventHandler } from '../consuming/event-handler.decorator.js';
 import type { EventHandlerOptions } from '../consuming/handler-options.js';
+import { printable } from '../fallback/call-options.js';
 import { SyncFallbackClient } from '../fallback/sync-fallback-client.js';
 import type { SyncMethod, SyncReply, SyncRequest, SyncService } from '../fallback/sync-service.js';
 import { SyncCallError } from '../kafka-events.errors.js';
@@ -44,7 +45,7 @@ export interface LegacyCall<S extends EventSource, Api extends object, M extends
  * It runs in the pipeline of all handlers, with claims, order, retries and dead letters, and calls through
  * `SyncFallbackClient`, with the service's breaker. Refusals that blame the request dead-letter the event at
  * once; while the breaker is open the event is tried again when that may be over; everything else is
- * retried. A fallback of the service counts as a failure: only the system itself can carry a command out.
+ * retried. Fallbacks of the service are not asked: only the system itself can carry a command out.
  */
 export function legacyCall<S extends EventSource, Api extends object, M extends SyncMethod<Api>>(
   call: LegacyCall<S, Api, M>,
@@ -71,11 +72,11 @@ async function carryOver<S extends EventSource, Api extends object, M extends Sy
   sync: SyncFallbackClient,
 ): Promise<void> {
   const { idempotencyHeader = 'idempotency-key' } = call;
-  const metadata = { [idempotencyHeader]: event.eventId };
+  const metadata = { [idempotencyHeader]: printable(event.eventId) };
   const request = call.request(payload, event);
   const reply = await sync
     .service(call.service)
-    .call(call.method, request, { event, metadata })
+    .call(call.method, request, { event, metadata, fallback: false })
     .then((result) => {
       if (result.source === 'service') return { value: result.value };
       throw result.cause;

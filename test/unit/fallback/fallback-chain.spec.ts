@@ -214,6 +214,15 @@ describe('a command accepted as an event', () => {
 describe('a fallback', () => {
   const fallback = [defaultReply<StockRequest, Stock>(() => NONE)];
 
+  it('is not asked where a call says so', async () => {
+    const { call, transport } = await startWith(fallback);
+    expect(await call()).toMatchObject({ source: 'default' });
+    expect(await rejectionOf(() => call({ fallback: false }))).toMatchObject({
+      ...{ status: 'UNAVAILABLE', origin: 'service' },
+    });
+    expect(transport.attempts).toHaveLength(2);
+  });
+
   it.each(['NOT_FOUND', 'INVALID_ARGUMENT', 'FAILED_PRECONDITION', 'PERMISSION_DENIED'] as const)(
     'does not stand in for an answer such as %s',
     async (status) => {
