@@ -656,6 +656,11 @@ export class SyncCallError extends KafkaEventsError implements SyncCallRef {
   readonly method: string;
   /** Default `'service'`. */
   readonly origin: SyncFailureOrigin;
+  /**
+   * Milliseconds until the service is tried again, 0 while that is under way; null while its breaker is closed.
+   * Said by the guard, which knows it only once the call has failed.
+   */
+  retryInMs: number | null = null;
 
   /** @param message what happened; without values of the request. */
   constructor(
@@ -675,14 +680,13 @@ export class SyncCallError extends KafkaEventsError implements SyncCallRef {
 
 /** Thrown without a call: most of the latest ones failed, and it is not time yet to try again. */
 export class BreakerOpenError extends SyncCallError {
+  override readonly retryInMs: number;
+
   /** @param retryInMs until a call is let through to try; 0 while one is under way. */
-  constructor(
-    call: SyncCallRef,
-    readonly retryInMs: number,
-    cause: Error | null,
-  ) {
+  constructor(call: SyncCallRef, retryInMs: number, cause: Error | null) {
     const message = 'not called, its breaker is open: most of the latest calls failed';
     super(call, 'UNAVAILABLE', message, { origin: 'guard', code: 'BREAKER_OPEN', cause });
+    this.retryInMs = retryInMs;
   }
 }
 

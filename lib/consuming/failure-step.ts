@@ -1,4 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
+import { serviceTroubleOf, type ServiceTrouble } from '../failure/service-trouble.js';
 import { RetryLaterError } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventOutcome } from './event-outcome.js';
@@ -80,12 +81,20 @@ export class FailureStep {
     if (judgement.kind === 'succeeded') return judgement;
     // Who says when to come back knows what is going on.
     const knows = error instanceof RetryLaterError || askedMs !== null;
-    if (!knows && isRetryable(judgement) && this.#isOutage(course, error, weighs)) {
-      // What failed on the way into the outage was not the record's doing either.
-      course.forgive();
-      const delayMs = course.runtime.breaker?.waitMs ?? 0;
-      this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
-      return HELD;
+    if (!knows && isRetryable(judgement)) {
+      const trouble = serviceTroubleOf(error);
+      const fate = this.#waits(
+        course,
+        error,
+        trouble,
+        trouble?.isOutage === false ? 'none' : weighs,
+      );
+      if (fate !== null) {
+        const delayMs =
+          fate.kind === 'retry' ? fate.delayMs : (course.runtime.breaker?.waitMs ?? 0);
+        this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
+        return fate;
+      }
     }
     course.attempts = attempt;
     course.firstFailedAt ??= new Date(this.clock.now());
@@ -110,6 +119,21 @@ export class FailureStep {
     const began = runtime.breaker?.outage?.since;
     if (runtime.breaker?.succeeded() !== true || began === undefined) return;
     this.signals.emit('outageEnded', { groupId, handlerId, heldMs: this.clock.now() - began });
+  }
+
+  /** How a record goes on for whose failure nobody is to blame but what its handler depends on; else null. */
+  #waits(
+    course: HandlerCourse,
+    error: Error,
+    trouble: ServiceTrouble | null,
+    weighs: FailureWeight,
+  ): Fate | null {
+    const isOutage = this.#isOutage(course, error, weighs);
+    // What failed on the way into the outage was not the record's doing either.
+    if (isOutage || trouble?.isOutage === true) course.forgive();
+    if (isOutage) return HELD;
+    // Not held: the handler may have other services, and records that need only those.
+    return trouble && { kind: 'retry', delayMs: trouble.waitMs };
   }
 
   /** Whether a failure is not the record's own: then it costs no attempt, and nothing is dead-lettered. */

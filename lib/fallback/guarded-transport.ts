@@ -120,6 +120,8 @@ export class GuardedTransport {
       const wasHurried = error.status === 'DEADLINE_EXCEEDED' && givenMs < this.settings.hurryMs;
       if (this.isFailure(error) && !wasHurried) permit.failed(error);
       else permit.saidNothing();
+      const isSick = this.isFailure(error) && this.#breaker.state !== 'closed';
+      error.retryInMs = isSick ? (this.#breaker.refusesForMs ?? 0) : null;
       throw error;
     }
   }

@@ -1,8 +1,6 @@
 import {
-  BreakerOpenError,
   MessageTooLargeError,
   NonRetryableEventError,
-  RetryLaterError,
   SyncCallError,
   toError,
   type SyncStatus,
@@ -14,18 +12,13 @@ const BLAMES_THE_REQUEST: ReadonlySet<SyncStatus> = new Set<SyncStatus>([
   ...(['FAILED_PRECONDITION', 'OUT_OF_RANGE'] as const),
 ]);
 
-/** Waits of a lane are no longer; shorter ones would only find the breaker open again. */
-const LONGEST_WAIT_MS = 30_000;
-const SHORTEST_WAIT_MS = 100;
-
-/** What a handler has to throw for a call that failed, so that its event has the fate it should have. */
+/**
+ * What a handler has to throw for a call that failed, so that its event has the fate it should have. What only
+ * tells of the service is thrown as it is: the engine knows it, and waits.
+ */
 export function asHandlerFailure(thrown: unknown): Error {
   const error = toError(thrown);
   if (!(error instanceof SyncCallError)) return error;
-  if (error instanceof BreakerOpenError) {
-    const waitMs = Math.min(Math.max(error.retryInMs, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
-    return new RetryLaterError(waitMs, error.message, { cause: error });
-  }
   const blamesTheRequest = BLAMES_THE_REQUEST.has(error.status) && error.origin !== 'guard';
   if (blamesTheRequest || error instanceof MessageTooLargeError) {
     return new NonRetryableEventError(error.message, { cause: error });

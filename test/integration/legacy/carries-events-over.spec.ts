@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 
 import {
+  acceptAs,
   defineSyncService,
   event,
   EventPublisher,
@@ -9,6 +10,7 @@ import {
   legacyCall,
   syncService,
   type LegacyCall,
+  type SyncServiceOptions,
 } from '../../../lib/index.js';
 import { EventSpy } from '../../../lib/testing/event-spy.js';
 import { KafkaEventsTestingModule } from '../../../lib/testing/kafka-events-testing.module.js';
@@ -28,7 +30,10 @@ const Billing = defineSyncService<BillingApi>({ name: 'billing' });
 type InvoiceCall = LegacyCall<typeof OrderCreated, BillingApi, 'createInvoice'>;
 
 describeEachKafka('events that a system of old is told of', (brokers) => {
-  async function boot(given: Partial<InvoiceCall> = {}) {
+  async function boot(
+    given: Partial<InvoiceCall> = {},
+    options: Partial<SyncServiceOptions<BillingApi>> = {},
+  ) {
     const server = await LegacyServer.start();
     const prefix = uniqueName('legacy');
     const transport = httpJson<BillingApi>({
@@ -47,6 +52,7 @@ describeEachKafka('events that a system of old is told of', (brokers) => {
               syncService(Billing, {
                 transport,
                 breaker: { calls: 4, minCalls: 4, openMs: 300, maxOpenMs: 300, probes: 1 },
+                ...options,
               }),
             ],
           },
@@ -115,15 +121,44 @@ describeEachKafka('events that a system of old is told of', (brokers) => {
 
   it('wait while its breaker is open, and are carried over when it is well', async () => {
     const { server, publish, spy, health } = await boot({
-      handler: { retry: { attempts: 20 }, ordering: 'partition' },
+      handler: { retry: { attempts: 5 }, ordering: 'partition' },
     });
     server.answer(json(503, {}));
     await publish('1');
     await eventually(() => health.check().sync[0]?.breaker === 'open');
+    await eventually(() => server.requests.length === 6);
     server.answer(json(201, { no: 'R-1' }));
     await spy.published(StockReserved, ({ sku }) => sku === 'R-1');
-    // Four opened it; the attempts after that did not reach the system until it was tried again.
-    expect(server.requests).toHaveLength(5);
+    // Four opened it, two tried whether it was well; the system would have had no fifth attempt before.
+    expect(server.requests).toHaveLength(7);
+    expect(await spy.deadLetteredEvents(OrderCreated)).toEqual([]);
+  });
+
+  it('are carried over once, although the method’s commands may be accepted as events', async () => {
+    const { server, publish, spy } = await boot(
+      {},
+      {
+        methods: {
+          createInvoice: { fallback: [acceptAs(StockReserved, ({ ref }) => ({ sku: ref }))] },
+        },
+      },
+    );
+    server.answer((request, response) => {
+      const isThird = server.requests.length === 3;
+      (isThird ? json(201, { no: 'R-1' }) : json(503, {}))(request, response);
+    });
+    await publish('1');
+    await spy.handled(OrderCreated);
+    const published = await spy.publishedEvents(StockReserved);
+    expect(published.map(({ payload }) => payload.sku)).toEqual(['R-1']);
+  });
+
+  it('may have ids that no header can hold', async () => {
+    const { server, publish, spy } = await boot();
+    server.answer(json(201, { no: 'R-1' }));
+    await publish('Zürich');
+    await spy.handled(OrderCreated);
+    expect(server.requests[0]?.headers['idempotency-key']).toBe('event-Z%C3%BCrich');
   });
 
   it('are handled where a refusal says that it has been told before', async () => {

@@ -83,6 +83,23 @@ describe('a call', () => {
   });
 });
 
+describe('a failure of a service', () => {
+  it('says when its breaker lets it be tried again, once that is open', async () => {
+    const { call, clock, transport } = await startInventory(failing('UNAVAILABLE'), {
+      breaker: BREAKER,
+    });
+    expect(await rejectionOf(call)).toMatchObject({ retryInMs: null });
+    expect(await rejectionOf(call)).toMatchObject({ code: 'SYNC_CALL', retryInMs: 1_000 });
+    clock.advance(400);
+    expect(await rejectionOf(call)).toMatchObject({ code: 'BREAKER_OPEN', retryInMs: 600 });
+    clock.advance(600);
+    expect(await rejectionOf(call)).toMatchObject({ code: 'SYNC_CALL', retryInMs: 2_000 });
+    clock.advance(2_000);
+    transport.next(failing('NOT_FOUND'));
+    expect(await rejectionOf(call)).toMatchObject({ status: 'NOT_FOUND', retryInMs: null });
+  });
+});
+
 describe('the deadline of a call', () => {
   const deadlineOf = async (
     options: Parameters<Awaited<ReturnType<typeof startInventory>>['call']>[0],
