@@ -13,8 +13,8 @@ const NOTHING: StockLevel = { received: 0, reserved: 0 };
 /**
  * What came in of each product, and what was set aside.
  *
- * Reservations are added up: one that lies twice in its topic counts twice. The claims of the handler that
- * announces them see to it that there is one of each. Deliveries carry their sum.
+ * Reservations are added up: a copy of one is known by its id, if it comes soon. Deliveries carry their sum, so that
+ * they may come again at any time: the ERP's adapter publishes all of them anew when it starts.
  */
 export const StockView = defineView<StockLevel>({
   name: 'stock-level',
