@@ -16,7 +16,7 @@ export const Stock = defineSyncService<StockApi>({ name: 'stock' });
 export function stockService(url: string): SyncRegistration {
   return syncService(Stock, {
     transport: grpc({ ...STOCK_CONTRACT, url, service: 'Stock' }),
-    deadlineMs: 500,
+    deadlineMs: 1_500,
     breaker: { openMs: 1_000, maxOpenMs: 10_000 },
     methods: {
       getStock: {
