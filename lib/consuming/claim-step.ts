@@ -1,4 +1,4 @@
-import type { Clock } from '../contracts/clock.js';
+import { sleep, type Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { HeldClaim, type ClaimResult, type Claims } from '../idempotency/claims.js';
 import type { CompletedState } from '../idempotency/idempotency-store.js';
@@ -205,9 +205,7 @@ export class ClaimStep {
         this.drop(course);
         return 'unmarked';
       }
-      await new Promise<void>((resolve) => {
-        this.clock.setTimeout(resolve, backoffMs(tries));
-      });
+      await sleep(this.clock, backoffMs(tries));
       try {
         return await this.#mark(course, completion);
       } catch (thrown) {

@@ -9,6 +9,13 @@ export interface Clock {
   clearTimeout(handle: TimerHandle): void;
 }
 
+/** Waits so long, whatever happens. */
+export function sleep(clock: Pick<Clock, 'setTimeout'>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimeout(resolve, ms);
+  });
+}
+
 /** The process's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),

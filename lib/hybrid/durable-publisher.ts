@@ -1,6 +1,6 @@
 import type { DirectReceipt } from '../consuming/direct/direct-reply.js';
 import type { DirectTarget } from '../consuming/direct/direct-transport.js';
-import type { Clock } from '../contracts/clock.js';
+import { sleep, type Clock } from '../contracts/clock.js';
 import type { EventSource, PublishPayload } from '../contracts/event-source.js';
 import { InvalidTargetError, PublishError, toError } from '../kafka-events.errors.js';
 import type { EventOutbox } from '../outbox/event-outbox.js';
@@ -99,7 +99,7 @@ export class DurablePublisher {
     if (!(await isBehind())) return false;
     if (this.#broker.away(identity.topic, deadlineMs) !== null) return true;
     for (const until = clock.now() + deadlineMs; clock.now() < until;) {
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, LOOK_MS));
+      await sleep(clock, LOOK_MS);
       if (await isBehind()) continue;
       // The relay got through.
       this.#broker.succeeded(identity.topic);

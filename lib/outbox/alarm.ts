@@ -12,13 +12,6 @@ export class Alarm {
     else this.#end();
   }
 
-  /** A wait that nothing cuts short. */
-  rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.clock.setTimeout(resolve, ms);
-    });
-  }
-
   wait(ms: number): Promise<void> {
     if (this.#rung) {
       this.#rung = false;

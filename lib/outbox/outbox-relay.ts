@@ -1,4 +1,4 @@
-import type { Clock } from '../contracts/clock.js';
+import { sleep, type Clock } from '../contracts/clock.js';
 import { withinMs } from '../contracts/within.js';
 import { retryDelayMs, type RetryPace } from '../failure/retry-policy.js';
 import { StoreUnavailableError, toError, type DriverError } from '../kafka-events.errors.js';
@@ -156,7 +156,7 @@ export class OutboxRelay {
     while (!this.#stopping) {
       await this.#alarm.wait(await this.#round());
       // Every commit may ring; what is at work is not looked for again and again meanwhile.
-      if (this.#isWorking() && !this.#isStopping()) await this.#alarm.rest(AT_WORK_MS);
+      if (this.#isWorking() && !this.#isStopping()) await sleep(this.options.clock, AT_WORK_MS);
     }
   }
 

@@ -1,8 +1,9 @@
 import type { Clock } from '../contracts/clock.js';
 import { withinMs } from '../contracts/within.js';
-import { DriverError, toError } from '../kafka-events.errors.js';
+import { DriverError } from '../kafka-events.errors.js';
 import type { ProducerDriver } from '../kafka/driver.js';
 import { sizeOfRecord } from '../kafka/records.js';
+import { asDriverError } from '../publishing/as-driver-error.js';
 import { BatchLimit } from '../publishing/batch-limit.js';
 import type { PendingRecord } from './outbox-store.js';
 
@@ -95,10 +96,4 @@ export class TopicRelay {
     }
     await sending;
   }
-}
-
-function asDriverError(thrown: unknown): DriverError {
-  if (thrown instanceof DriverError) return thrown;
-  const error = toError(thrown);
-  return new DriverError('fatal', `the driver failed: ${error.message}`, { cause: error });
 }

@@ -1,8 +1,9 @@
 import type { Clock, TimerHandle } from '../contracts/clock.js';
 import { retryDelayMs, type RetryPace } from '../failure/retry-policy.js';
-import { DriverError, toError } from '../kafka-events.errors.js';
+import { DriverError } from '../kafka-events.errors.js';
 import type { ProducerDriver, RecordPosition } from '../kafka/driver.js';
 import { sizeOfRecord, type OutRecord } from '../kafka/records.js';
+import { asDriverError } from './as-driver-error.js';
 import { BatchLimit } from './batch-limit.js';
 import { EarliestTimer } from './earliest-timer.js';
 import { SendDeadlineError } from './send-deadline-error.js';
@@ -286,10 +287,4 @@ function rejectAll(records: readonly PendingRecord[], error: DriverError): void 
     pending.settled = true;
     pending.reject(error);
   }
-}
-
-function asDriverError(thrown: unknown): DriverError {
-  if (thrown instanceof DriverError) return thrown;
-  const error = toError(thrown);
-  return new DriverError('fatal', `the driver failed: ${error.message}`, { cause: error });
 }

@@ -1,6 +1,6 @@
 import type { Ordering } from '../consuming/handler-options.js';
 import type { HandlerRuntime } from '../consuming/handler-runtime.js';
-import type { Clock } from '../contracts/clock.js';
+import { sleep, type Clock } from '../contracts/clock.js';
 import type { AdminDriver, GroupLag } from '../kafka/driver.js';
 import { InvalidTargetError } from '../kafka-events.errors.js';
 import { adviseOn, type PartitionAdvice } from './partition-advice.js';
@@ -95,7 +95,7 @@ export class PartitionScaler {
     const [startedAt, busyAtStart] = [clock.now(), busyMs()];
     const slots = new SlotLooks(group.handlers);
     for (let look = 0; look < LOOKS; look++) {
-      await new Promise<void>((resolve) => clock.setTimeout(resolve, observeMs / LOOKS));
+      await sleep(clock, observeMs / LOOKS);
       slots.look();
     }
     const last = await admin.groupLag(group.groupId, topics);

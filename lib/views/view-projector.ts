@@ -2,7 +2,7 @@ import { EventBatch } from '../consuming/batch/event-batch.js';
 import type { BatchItem } from '../consuming/batch/batch-item.js';
 import type { BoundHandler, HandledContext } from '../consuming/event-handler.js';
 import type { HandlerSettings } from '../consuming/handler-options.js';
-import type { Clock } from '../contracts/clock.js';
+import { sleep, type Clock } from '../contracts/clock.js';
 import { withinMs } from '../contracts/within.js';
 import { StoreUnavailableError, toError } from '../kafka-events.errors.js';
 import type { InRecord, TopicPartition } from '../kafka/records.js';
@@ -82,9 +82,7 @@ class ViewProjector {
     const { clock } = this.around;
     const answer = await this.#change(batch, changes);
     if (answer !== 'changed') {
-      await new Promise<void>((resolve) => {
-        clock.setTimeout(resolve, answer === 'frozen' ? FROZEN_MS : AWAY_MS);
-      });
+      await sleep(clock, answer === 'frozen' ? FROZEN_MS : AWAY_MS);
       handBack(batch, 0);
       return;
     }

@@ -1,4 +1,4 @@
-import type { Clock } from '../contracts/clock.js';
+import { sleep, type Clock } from '../contracts/clock.js';
 import type { ViewGenerations } from './view-generations.js';
 import type { ViewStore } from './view-store.js';
 
@@ -36,9 +36,7 @@ export async function swapIn(
     await generations.reconcile();
     await generations.look();
     if (await swap()) return true;
-    await new Promise<void>((resolve) => {
-      clock.setTimeout(resolve, POLL_MS);
-    });
+    await sleep(clock, POLL_MS);
   }
   return false;
 }

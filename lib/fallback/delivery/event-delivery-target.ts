@@ -1,17 +1,12 @@
 import type * as GrpcPackage from '@grpc/grpc-js';
-import type {
-  ChannelCredentials,
-  Client,
-  ClientOptions,
-  Metadata,
-  ServiceError,
-} from '@grpc/grpc-js';
+import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
 
 import type { DirectRecord } from '../../consuming/direct/direct-record.js';
 import type { DirectReceipt } from '../../consuming/direct/direct-reply.js';
 import type { DirectLimits, DirectTarget } from '../../consuming/direct/direct-transport.js';
 import { importPeer } from '../../contracts/optional-peer.js';
 import { DirectDeliveryError } from '../../kafka-events.errors.js';
+import { CHANNEL, credentialsOf } from '../grpc/channel.js';
 import {
   fromReply,
   loadDeliverMethod,
@@ -148,21 +143,4 @@ export class EventDeliveryTarget implements DirectTarget {
 /** Another process's `EventDelivery` service, for the module's `hybrid.directTo`. */
 export function deliverTo(options: DeliveryTargetOptions): EventDeliveryTarget {
   return new EventDeliveryTarget(options);
-}
-
-/** A service that comes back is found soon, and nothing is repeated behind our back. */
-const CHANNEL: ClientOptions = {
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 2_000,
-  'grpc.enable_retries': 0,
-  'grpc.service_config_disable_resolution': 1,
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.max_send_message_length': -1,
-};
-
-function credentialsOf(grpc: Grpc, tls: boolean | DeliveryTargetTls): ChannelCredentials {
-  if (tls === false) return grpc.credentials.createInsecure();
-  const { ca, cert, key } = tls === true ? {} : tls;
-  const bytes = (pem: string | Buffer | undefined) => (pem === undefined ? null : Buffer.from(pem));
-  return grpc.credentials.createSsl(bytes(ca), bytes(key), bytes(cert));
 }

@@ -2,6 +2,7 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import type { Options as ProtoLoaderOptions } from '@grpc/proto-loader';
 
 import type { SyncMetadata } from '../sync-transport.js';
+import { CHANNEL } from './channel.js';
 
 /** TLS towards a service; PEM text or bytes. */
 export interface GrpcTlsOptions {
@@ -49,21 +50,12 @@ export const DEFAULT_LOADER: ProtoLoaderOptions = {
   oneofs: true,
 };
 
-/**
- * How a channel has to behave behind a guard that repeats and waits by itself: it comes back soon after its
- * service does, repeats nothing, and shares no connection with others, so that a new one is a new one.
- */
+/** {@link CHANNEL}, with what the options add. Of requests the size is checked before they are sent. */
 export function channelOptionsOf(options: GrpcOptions): ChannelOptions {
   const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
   const serverName = typeof options.tls === 'object' ? options.tls.serverName : undefined;
   return {
-    'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 2_000,
-    'grpc.enable_retries': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc.use_local_subchannel_pool': 1,
-    // Of requests it is checked before they are sent.
-    'grpc.max_send_message_length': -1,
+    ...CHANNEL,
     'grpc.max_receive_message_length': maxMessageBytes,
     ...(serverName !== undefined && {
       'grpc.ssl_target_name_override': serverName,

@@ -1,9 +1,9 @@
-import type * as GrpcJs from '@grpc/grpc-js';
-import type { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js';
+import type { Client, Metadata } from '@grpc/grpc-js';
 
 import { importPeer } from '../../contracts/optional-peer.js';
 import { MessageTooLargeError, SyncCallError } from '../../kafka-events.errors.js';
 import type { SyncAttempt, SyncMetadata, SyncTransport } from '../sync-transport.js';
+import { credentialsOf } from './channel.js';
 import { unaryMethods, type UnaryMethod } from './grpc-contract.js';
 import { toSyncCallError, undecodable, unsendable, unsendableMetadata } from './grpc-errors.js';
 import {
@@ -53,7 +53,7 @@ class GrpcTransport implements SyncTransport {
     const files = typeof protoPath === 'string' ? protoPath : [...protoPath];
     const contract = await loader.load(files, { ...DEFAULT_LOADER, ...this.options.loader });
     const methods = unaryMethods(contract, packageName, service);
-    const credentials = credentialsOf(grpc, this.options.tls ?? false);
+    const credentials = credentialsOf(grpc, checkedTls(this.options.tls ?? false));
     this.#opened = {
       methods,
       connect: () => new grpc.Client(url, credentials, channelOptionsOf(this.options)),
@@ -159,15 +159,9 @@ function send(
   });
 }
 
-function credentialsOf(
-  grpc: typeof GrpcJs,
-  tls: NonNullable<GrpcOptions['tls']>,
-): ChannelCredentials {
-  if (tls === false) return grpc.credentials.createInsecure();
-  const { ca, cert, key } = tls === true ? {} : tls;
-  if ((cert === undefined) !== (key === undefined)) {
+function checkedTls(tls: NonNullable<GrpcOptions['tls']>): NonNullable<GrpcOptions['tls']> {
+  if (typeof tls === 'object' && (tls.cert === undefined) !== (tls.key === undefined)) {
     throw new Error('tls.cert and tls.key go together: give both or none');
   }
-  const bytes = (pem: string | Buffer | undefined) => (pem === undefined ? null : Buffer.from(pem));
-  return grpc.credentials.createSsl(bytes(ca), bytes(key), bytes(cert));
+  return tls;
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../contracts/clock.js';
+import { sleep, type Clock } from '../../contracts/clock.js';
 import { toError } from '../../kafka-events.errors.js';
 
 /**
@@ -28,7 +28,7 @@ export class HeartbeatWait {
     const wakeAt = this.clock.now() + ms;
     if (wakeAt > this.#until) return false;
     for (let now = this.clock.now(); now < wakeAt; now = this.clock.now()) {
-      await this.#pause(Math.min(wakeAt - now, this.heartbeatIntervalMs));
+      await sleep(this.clock, Math.min(wakeAt - now, this.heartbeatIntervalMs));
       await this.#beat();
     }
     return true;
@@ -46,11 +46,5 @@ export class HeartbeatWait {
       this.#refusal = toError(thrown);
       throw this.#refusal;
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.clock.setTimeout(resolve, ms);
-    });
   }
 }
