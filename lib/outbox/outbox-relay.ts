@@ -1,10 +1,10 @@
+import { Alarm } from '../contracts/alarm.js';
 import { sleep, type Clock } from '../contracts/clock.js';
 import { withinMs } from '../contracts/within.js';
 import { retryDelayMs, type RetryPace } from '../failure/retry-policy.js';
 import { StoreUnavailableError, toError, type DriverError } from '../kafka-events.errors.js';
 import type { KafkaDriver } from '../kafka/driver.js';
 import type { SignalSink } from '../observability/observer.js';
-import { Alarm } from './alarm.js';
 import { OutboxLease } from './outbox-lease.js';
 import type { OutboxSettings } from './outbox-options.js';
 import type { OutboxStats, PendingRecord } from './outbox-store.js';

@@ -1,9 +1,9 @@
 import type { Clock } from '../contracts/clock.js';
-import { ShutdownError, ViewNotReadyError, toError } from '../kafka-events.errors.js';
+import { ShutdownError, ViewNotReadyError } from '../kafka-events.errors.js';
 import type { ViewDefinition } from './view-definition.js';
 import type { ViewRunner } from './view-runner.js';
 import type { RowQuery, RowValue, StoredRow, ViewStore } from './view-store.js';
-import { throwIfAborted, untilReached } from './view-wait.js';
+import { onAbort, throwIfAborted, untilReached } from './view-wait.js';
 
 /** A row of a view. */
 export interface ViewRow<T> {
@@ -155,15 +155,7 @@ export class MaterialisedView<T> {
       seen ||= runner.generations.building?.id === id;
       return runner.generations.live?.id === id || (seen && runner.generations.building?.id !== id);
     };
-    await runner.waits.until(isOver, false, (reject) => {
-      const abort = (): void => {
-        reject(toError(signal?.reason));
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      return () => {
-        signal?.removeEventListener('abort', abort);
-      };
-    });
+    await runner.waits.until(isOver, false, (reject) => onAbort(signal, reject));
   }
 
   #concerns({ topic, eventType }: ViewTarget): boolean {

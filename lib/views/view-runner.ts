@@ -1,3 +1,4 @@
+import { Alarm } from '../contracts/alarm.js';
 import { withinMs } from '../contracts/within.js';
 import { toError } from '../kafka-events.errors.js';
 import type { ViewHealth } from '../observability/health.js';
@@ -40,17 +41,17 @@ export class ViewRunner {
     this.wake();
   });
   readonly #troubles: ViewTroubles;
+  readonly #alarm: Alarm;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #sweptAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
-  #woken = false;
-  #wake: (() => void) | null = null;
   #running: Promise<void> = Promise.resolve();
 
   constructor(
     readonly view: ViewDefinition,
     private readonly around: RunnerSurroundings,
   ) {
+    this.#alarm = new Alarm(around.clock);
     this.#troubles = new ViewTroubles((error) => {
       // What ends while everything does is no trouble.
       if (!this.#stopped) around.signals.emit('viewFailed', { ...this.#name(), error });
@@ -118,8 +119,7 @@ export class ViewRunner {
 
   /** Begins the next round at once. */
   wake(): void {
-    this.#woken = true;
-    this.#wake?.();
+    this.#alarm.ring();
   }
 
   /** Looks at the log now, and answers where it ends. @throws DriverError when the broker does not answer. */
@@ -131,9 +131,8 @@ export class ViewRunner {
 
   async #rounds(): Promise<void> {
     while (!this.#stopped) {
-      this.#woken = false;
       await this.#try();
-      await this.#sleep(this.#troubles.has('round') ? AGAIN_MS : this.#periodMs());
+      await this.#alarm.wait(this.#troubles.has('round') ? AGAIN_MS : this.#periodMs());
     }
   }
 
@@ -168,22 +167,6 @@ export class ViewRunner {
     if (now - this.#sweptAt < SWEEP_MS) return;
     const hasMore = await this.around.store.sweep(this.generations.ref, UNUSED_MS);
     if (!hasMore) this.#sweptAt = now;
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    const { clock } = this.around;
-    await new Promise<void>((resolve) => {
-      if (this.#woken || this.#stopped) {
-        resolve();
-        return;
-      }
-      const timer = clock.setTimeout(resolve, ms);
-      this.#wake = () => {
-        clock.clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = null;
   }
 
   #periodMs(): number {

@@ -56,16 +56,13 @@ export async function untilReached(
       const timer = clock.setTimeout(() => {
         reject(new ViewBehindError(view, behind(), timeoutMs));
       }, timeoutMs);
-      const abort = (): void => {
-        reject(toError(signal?.reason));
-      };
-      signal?.addEventListener('abort', abort, { once: true });
+      const ignore = onAbort(signal, reject);
       if (positions === null) lookOn();
       return () => {
         isOver = true;
         clock.clearTimeout(timer);
         if (again !== null) clock.clearTimeout(again);
-        signal?.removeEventListener('abort', abort);
+        ignore();
       };
     },
   );
@@ -73,6 +70,20 @@ export async function untilReached(
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw toError(signal.reason);
+}
+
+/** Rejects when it is aborted; answers how to unsubscribe. */
+export function onAbort(
+  signal: AbortSignal | undefined,
+  reject: (error: Error) => void,
+): () => void {
+  const abort = (): void => {
+    reject(toError(signal?.reason));
+  };
+  signal?.addEventListener('abort', abort, { once: true });
+  return () => {
+    signal?.removeEventListener('abort', abort);
+  };
 }
 
 /** The next offsets to be reached; null while the end of one of them is not known. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../contracts/clock.js';
+import type { Clock } from './clock.js';
 
 /** A wait that can be cut short; a ring while nobody waits ends the next wait at once. */
 export class Alarm {
