@@ -68,19 +68,22 @@ const DEFAULT_PUBLISH_MS = 500;
 /**
  * Asks a service now; where it is late, failing or not called at all, what stands in for it, in order:
  *
- *     const checkStock = syncFirst({
- *       service: Inventory, method: 'getStock', otherwise: [readFrom(…), defaultReply(…), acceptAs(…)],
+ *     const checkStock = syncFirst(Inventory, 'getStock', {
+ *       otherwise: [readFrom(…), defaultReply(…), acceptAs(…)],
  *     });
  */
-export function syncFirst<Api extends object, M extends SyncMethod<Api>>(options: {
-  readonly service: SyncService<Api>;
-  readonly method: M;
-  /** After those that the service itself declares for the method. */
-  readonly otherwise: readonly Otherwise<SyncRequest<Api, M>, SyncReply<Api, M>>[];
-  /** For observers. Default: service and method. */
-  readonly name?: string;
-}): SyncFirst<SyncRequest<Api, M>, SyncReply<Api, M>> {
-  const { service, method, otherwise, name = `${service.name}.${method}` } = options;
+export function syncFirst<Api extends object, M extends SyncMethod<Api>>(
+  // On its own, as the method is: the requests of what stands in are known by them.
+  service: SyncService<Api>,
+  method: M,
+  options: {
+    /** After those that the service itself declares for the method. */
+    readonly otherwise: readonly Otherwise<SyncRequest<Api, M>, SyncReply<Api, M>>[];
+    /** For observers. Default: service and method. */
+    readonly name?: string;
+  },
+): SyncFirst<SyncRequest<Api, M>, SyncReply<Api, M>> {
+  const { otherwise, name = `${service.name}.${method}` } = options;
   return { kind: 'sync-first', name, service: { name: service.name }, method, otherwise };
 }
 

@@ -39,7 +39,7 @@ const VIEW = readFrom<StockRequest, Stock>(() => ({ value: { available: 7 }, age
 const NOTHING_KNOWN = readFrom<StockRequest, Stock>(() => null);
 
 const checkStock = (...otherwise: Otherwise<StockRequest, Stock>[]) =>
-  syncFirst({ service: Inventory, method: 'getStock', otherwise });
+  syncFirst(Inventory, 'getStock', { otherwise });
 
 async function openRouter(answer?: ScriptedAnswer, options?: InventoryOptions) {
   const inventory = await startInventory(answer, options);
