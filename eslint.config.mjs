@@ -51,6 +51,14 @@ export default defineConfig(
     files: ['lib/**/*.ts'],
     rules: {
       'no-console': 'error',
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'Date',
+          property: 'now',
+          message: 'Ask a clock: now() for durations, wallTime() for what others read.',
+        },
+      ],
       'no-restricted-syntax': [
         'error',
         {

@@ -30,7 +30,7 @@ export class DeadLetterStep {
     const { topic, partition } = consumed.partition;
     const ref = recordRef(groupId, consumed);
     const deadLetterTopic = this.writer.topicFor(topic);
-    const failedAt = new Date(this.clock.now());
+    const failedAt = this.clock.wallTime();
     try {
       await this.writer.write({
         ...givenUp,

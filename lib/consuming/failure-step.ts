@@ -97,14 +97,14 @@ export class FailureStep {
       }
     }
     course.attempts = attempt;
-    course.firstFailedAt ??= new Date(this.clock.now());
+    course.firstFailedAt ??= this.clock.wallTime();
     const delayMs = judgement.kind === 'dead-letter' ? null : judgement.delayMs;
     this.signals.emit('attemptFailed', { ...course.ref, attempt, error, delayMs });
     switch (judgement.kind) {
       case 'retry':
         return judgement;
       case 'park': {
-        const parkedUntil = this.clock.now() + Math.round(judgement.delayMs);
+        const parkedUntil = this.clock.wallTime().getTime() + Math.round(judgement.delayMs);
         course.verdict = { reason: 'retries-exhausted', error, parkedUntil };
         return GIVEN_UP;
       }

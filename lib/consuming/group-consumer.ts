@@ -34,7 +34,7 @@ import type { RunningHandler, RunningHandlers } from './running-handlers.js';
 /** Of the time before a rejoin; the rest is for the commit. */
 const DRAIN_SHARE = 0.75;
 
-/** A handler that is held, why, and since when, in milliseconds since the Unix epoch. */
+/** A handler that is held, why, and since when by `Clock.now`. */
 export interface HandlerOutage {
   readonly handlerId: string;
   readonly error: Error;
@@ -370,11 +370,17 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
     else this.parts.dispatch(delivery);
   }
 
-  /** A parked record waits until it is due with nothing in hand: no ticket, no slot, no claim. */
+  /**
+   * A parked record waits until it is due with nothing in hand: no ticket, no slot, no claim.
+   *
+   * @param dueAt milliseconds since the Unix epoch, by whoever parked it.
+   */
   async #dispatchWhenDue(delivery: Delivery, topic: ConsumedTopic, dueAt: number): Promise<void> {
     const { partition, place } = delivery.record;
+    const { clock } = this.parts;
     // Whoever wrote that time, a record is never hidden for longer than one may be parked.
-    const at = Math.min(dueAt, this.parts.clock.now() + MAX_PARKED_MS);
+    const waitMs = Math.min(dueAt - clock.wallTime().getTime(), MAX_PARKED_MS);
+    const at = clock.now() + waitMs;
     place.deliveredAt = Math.max(place.deliveredAt, at);
     partition.waiting++;
     const isDue = await partition.whenDue(at);

@@ -11,7 +11,7 @@ export interface HeldKey {
   readonly partition: number;
   readonly offset: bigint;
   readonly key: Buffer;
-  /** In milliseconds since the Unix epoch. */
+  /** By `Clock.now`. */
   readonly since: number;
 }
 

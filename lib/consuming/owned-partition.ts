@@ -18,7 +18,7 @@ export class RecordPlace implements TrackedOffset {
     readonly offset: bigint,
     readonly nextOffset: bigint,
     readonly laneKey: string | null,
-    /** In milliseconds since the Unix epoch; of a record of a retry topic, when it is due. */
+    /** By `Clock.now`; of a record of a retry topic, when it is due. */
     public deliveredAt: number,
   ) {}
 
@@ -160,7 +160,7 @@ export class OwnedPartition<E extends LaneEntry = LaneEntry>
     return this.active;
   }
 
-  /** Waits until that time, through drains and holds: true, or false once the partition is lost. */
+  /** Waits until that time by `Clock.now`, through drains and holds: true, or false once the partition is lost. */
   async whenDue(at: number): Promise<boolean> {
     while (await this.whenActive()) {
       const waitMs = at - this.clock.now();

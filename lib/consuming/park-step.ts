@@ -31,14 +31,14 @@ export class ParkStep {
     const { ref, attempts, delivery } = course;
     const { topic, partition, handlerId } = ref;
     const { record } = delivery.envelope;
-    const now = this.clock.now();
-    const firstFailedAt = course.firstFailedAt ?? new Date(now);
+    const now = this.clock.wallTime();
+    const firstFailedAt = course.firstFailedAt ?? now;
     const level = course.level + 1;
     const origin = { topic, partition };
     const next = { origin, record, groupId, handlerId, level, dueAt, attempts, firstFailedAt };
     const retryTopic = topicFor(topic);
     try {
-      await this.send(retryTopic, toRetryTopic(next, error, now, redact));
+      await this.send(retryTopic, toRetryTopic(next, error, now.getTime(), redact));
     } catch (thrown) {
       if (thrown instanceof DriverError && thrown.kind === 'too-large') return 'too-large';
       this.signals.emit('parkFailed', { ...ref, retryTopic, error: toError(thrown) });
@@ -50,6 +50,6 @@ export class ParkStep {
 
   /** How long a parked record still waits, rounded up to a power of two: stores keep few durations. */
   waitMs(dueAt: number): number {
-    return 2 ** Math.ceil(Math.log2(Math.max(1, dueAt - this.clock.now())));
+    return 2 ** Math.ceil(Math.log2(Math.max(1, dueAt - this.clock.wallTime().getTime())));
   }
 }

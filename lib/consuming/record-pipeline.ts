@@ -126,11 +126,7 @@ export class RecordPipeline {
   ): Promise<void> {
     const { partition } = record;
     const placed = parked === null ? record : { record: parked.record, partition: parked.origin };
-    const {
-      handlerId = null,
-      attempts = 0,
-      firstFailedAt = new Date(this.clock.now()),
-    } = parked ?? {};
+    const { handlerId = null, attempts = 0, firstFailedAt = this.clock.wallTime() } = parked ?? {};
     const givenUp = { handlerId, reason, error, attempts, firstFailedAt };
     let written = false;
     for (let tries = 1; !written && (await partition.whenActive()); tries++) {

@@ -15,7 +15,7 @@ export interface RunningHandler {
   readonly partition: OwnedPartition;
   /** Whether the record delivered with that offset is among what it is at work on. */
   concerns(offset: bigint): boolean;
-  /** When `onDue` is called next; milliseconds since the Unix epoch. */
+  /** When `onDue` is called next, by `Clock.now`. */
   dueAt: number;
   /** Called when the time is up; answers the next moment to call it, or null. */
   onDue(): number | null;

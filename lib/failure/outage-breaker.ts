@@ -48,7 +48,7 @@ export class OutageBreaker {
     private readonly clock: Pick<Clock, 'now'>,
   ) {}
 
-  /** Why everything is held, and since when, in milliseconds since the Unix epoch; null when it is not. */
+  /** Why everything is held, and since when by `Clock.now`; null when it is not. */
   get outage(): { readonly error: Error; readonly since: number } | null {
     return this.#outage;
   }

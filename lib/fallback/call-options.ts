@@ -30,14 +30,15 @@ export interface SyncCallOptions {
   readonly fallback?: boolean;
 }
 
-/** The earliest deadline, in milliseconds since the Unix epoch; NaN where one of them is no time at all. */
-export function deadlineOf(
+/** How long it is until the earliest deadline, in milliseconds; NaN where one of them is no time at all. */
+export function timeOf(
   { deadlineMs, deadline }: SyncCallOptions,
   ownMs: number,
-  now: number,
+  wallTime: Date,
 ): number {
-  const given = deadline === undefined ? Number.POSITIVE_INFINITY : Number(deadline);
-  return Math.min(now + ownMs, now + (deadlineMs ?? ownMs), given);
+  const givenMs =
+    deadline === undefined ? Number.POSITIVE_INFINITY : Number(deadline) - wallTime.getTime();
+  return Math.min(ownMs, deadlineMs ?? ownMs, givenMs);
 }
 
 /** What is aborted when the caller gives up. */

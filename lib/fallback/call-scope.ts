@@ -13,7 +13,7 @@ export class CallScope implements Interruption {
   #ended: CallEnd | null = null;
 
   /**
-   * @param deadline milliseconds since the Unix epoch; a timer is set for it until `close`.
+   * @param deadline by `Clock.now`; a timer is set for it until `close`.
    * @param callers each aborted when its side does not want the answer any more.
    */
   constructor(

@@ -79,8 +79,9 @@ export class FallbackChain {
         };
       }
       case 'view':
-        return async ({ request, error: cause }, { signal, deadline }) => {
-          const { lookUp: get } = this.around;
+        return async ({ request, error: cause }, { signal, leftMs }) => {
+          const { lookUp: get, clock } = this.around;
+          const deadline = clock.wallTime().getTime() + leftMs;
           const known = await fallback.read(request, { signal, deadline, get });
           if (known === null) return null;
           const { value, ageMs } = known;

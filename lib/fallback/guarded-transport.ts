@@ -29,7 +29,7 @@ export interface GuardedRequest extends SyncCallRef {
 /** How a service is doing, as far as is known here. */
 export interface GuardState {
   readonly breaker: BreakerState;
-  /** Why its breaker is not closed, and since when, in milliseconds since the Unix epoch. */
+  /** Why its breaker is not closed, and since when by `Clock.now`. */
   readonly trouble: { readonly error: Error; readonly since: number } | null;
   readonly inFlight: number;
   readonly queued: number;
@@ -105,8 +105,10 @@ export class GuardedTransport {
   async #send(call: GuardedRequest, scope: CallScope, permit: Permit): Promise<unknown> {
     const { clock } = this.around;
     const { service, method, metadata } = call;
-    const { deadline, signal } = scope;
+    const { signal } = scope;
     const startedAt = clock.now();
+    const givenMs = scope.leftMs;
+    const deadline = clock.wallTime().getTime() + givenMs;
     try {
       const reply = await scope.within(
         this.settings.transport.call(call.request, { service, method, deadline, signal, metadata }),
@@ -116,7 +118,6 @@ export class GuardedTransport {
     } catch (thrown) {
       const error =
         scope.ended === null ? toCallError(thrown, call) : endedError(call, scope, 'service');
-      const givenMs = deadline - startedAt;
       const wasHurried = error.status === 'DEADLINE_EXCEEDED' && givenMs < this.settings.hurryMs;
       if (this.isFailure(error) && !wasHurried) permit.failed(error);
       else permit.saidNothing();

@@ -1,6 +1,6 @@
 import { retryDelayMs } from '../failure/retry-policy.js';
 import { DeadlinePassedError, SyncCallError, type SyncCallRef } from '../kafka-events.errors.js';
-import { deadlineOf, metadataOf, signalsOf, type SyncCallOptions } from './call-options.js';
+import { metadataOf, signalsOf, timeOf, type SyncCallOptions } from './call-options.js';
 import { CallScope } from './call-scope.js';
 import type { CacheFallback, Fallback } from './fallback.js';
 import { FallbackChain, type FallbackSurroundings } from './fallback-chain.js';
@@ -21,6 +21,7 @@ interface Call extends SyncCallRef {
   readonly settings: SyncMethodSettings;
   /** What stands in for the service where its own declaration has nothing; null for nothing. */
   readonly otherwise: FallbackChain | null;
+  /** Both by `Clock.now`. */
   readonly startedAt: number;
   readonly deadline: number;
   attempts: number;
@@ -75,7 +76,7 @@ export class ServiceCalls {
     const { clock, signals } = this.around;
     const settings = this.settings.methods.get(method) ?? this.settings.unnamed;
     const startedAt = clock.now();
-    const deadline = deadlineOf(options, settings.deadlineMs, startedAt);
+    const deadline = startedAt + timeOf(options, settings.deadlineMs, clock.wallTime());
     const ref = { service: this.settings.name, method };
     const call: Call = {
       ...{ ...ref, request, options, settings, startedAt, deadline, attempts: 0 },

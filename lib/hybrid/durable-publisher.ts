@@ -148,8 +148,8 @@ export class DurablePublisher {
   ): Promise<Delivered> {
     const { key, value, headers, timestamp } = record;
     const deadlineMs = options?.deadlineMs;
-    const deadlineAt = deadlineMs === undefined ? null : this.options.clock.now() + deadlineMs;
-    const limits = deadlineAt === null ? {} : { deadlineAt };
+    const wallTime = this.options.clock.wallTime().getTime();
+    const limits = deadlineMs === undefined ? {} : { deadlineAt: wallTime + deadlineMs };
     try {
       const direct = await target.deliver({ topic, key, value, headers, timestamp }, limits);
       return { direct, directCause: null };

@@ -133,7 +133,7 @@ export class HybridRouter {
     if (get === null) throw new InvalidTargetError('the module has not booted yet');
     const ended = AbortSignal.timeout(deadlineMs);
     const either = signal === undefined ? ended : AbortSignal.any([signal, ended]);
-    const deadline = this.options.clock.now() + deadlineMs;
+    const deadline = this.options.clock.wallTime().getTime() + deadlineMs;
     const known = await read(request as never, { signal: either, deadline, get });
     return { path: 'view', value: known?.value ?? null, ageMs: known?.ageMs ?? null };
   }

@@ -37,7 +37,7 @@ export class FeedPoller {
   #failures = 0;
   /** Why the latest round failed; null when it did not. */
   error: Error | null = null;
-  /** Of the latest round that did not fail, in milliseconds since the Unix epoch. */
+  /** When the latest round that did not fail ended, by `Clock.now`. */
   polledAt: number | null = null;
 
   constructor(

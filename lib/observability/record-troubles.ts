@@ -15,7 +15,7 @@ export class RecordTroubles implements KafkaEventsObserver {
   readonly #byPartition = new Map<string, Map<bigint, StallReason>>();
   readonly #storeFailedAt = new Map<string, number>();
 
-  /** @param now milliseconds since the Unix epoch. */
+  /** @param now as `Clock.now`. */
   constructor(private readonly now: () => number) {}
 
   onAttemptFailed(signal: Signals['attemptFailed']): void {

@@ -85,7 +85,7 @@ export class TopicRelay {
     const { topic, createProducer, clock, sendTimeoutMs } = this.options;
     this.#producer ??= createProducer();
     // Now, not when it was written: retention goes by it, and the event itself says when it happened.
-    const timestamp = clock.now();
+    const timestamp = clock.wallTime().getTime();
     const sending = this.#producer.send(
       topic,
       records.map(({ key, value, headers }) => ({ key, value, headers, timestamp })),

@@ -17,7 +17,7 @@ export class EarliestTimer {
     private readonly onDue: () => void,
   ) {}
 
-  /** @param dueAt milliseconds since the Unix epoch; `Infinity` is never due. */
+  /** @param dueAt by `Clock.now`; `Infinity` is never due. */
   arm(dueAt: number): void {
     if (dueAt >= this.#dueAt) return;
     this.disarm();

@@ -24,7 +24,7 @@ export interface EncodedEvent {
   readonly record: OutRecord;
   readonly bytes: number;
   readonly deadlineMs: number;
-  /** Milliseconds since the Unix epoch. */
+  /** By `Clock.now`. */
   readonly deadlineAt: number;
 }
 
@@ -34,6 +34,12 @@ export interface EventEncoderOptions {
   readonly defaultDeadlineMs: number;
   readonly clock: Clock;
   readonly newEventId: () => string;
+}
+
+/** When an event was published: what time it was, and the same by `Clock.now`. */
+interface Moment {
+  readonly at: Date;
+  readonly now: number;
 }
 
 const CONTENT_TYPE = Buffer.from('application/json');
@@ -71,12 +77,14 @@ export class EventEncoder {
     payload: unknown,
     options: PublishOptions,
   ): MaybePromise<EncodedEvent> {
-    const now = this.options.clock.now();
+    const { clock } = this.options;
+    // Its time runs from here on, while its contract is asked, too.
+    const moment = { at: clock.wallTime(), now: clock.now() };
     const issues = optionIssues(identity, options);
     if (issues.length > 0) throw new InvalidEventError(identity, issues);
     try {
       const value = encodeJson(payload);
-      const finish = (key: string) => this.#complete(identity, key, value, options, now);
+      const finish = (key: string) => this.#complete(identity, key, value, options, moment);
       const key = validKey(identity, contract, decodeJson(value));
       return isPromise(key) ? key.then(finish).catch(refusal(identity)) : finish(key);
     } catch (thrown) {
@@ -89,14 +97,14 @@ export class EventEncoder {
     aggregateId: string,
     value: Buffer,
     options: PublishOptions,
-    now: number,
+    { at, now }: Moment,
   ): EncodedEvent {
     if (aggregateId === '')
       throw new InvalidPayloadError([{ path: '', message: 'its key is empty' }]);
     const key = Buffer.from(aggregateId);
-    const headers = this.#headers(identity, key, options, now);
+    const headers = this.#headers(identity, key, options, at);
     // Not `options.timestamp`: retention goes by it and would remove what happened long ago at once.
-    const record: OutRecord = { key, value, headers, timestamp: now };
+    const record: OutRecord = { key, value, headers, timestamp: at.getTime() };
     const bytes = sizeOfRecord(record);
     if (bytes > this.options.maxRecordBytes) {
       const limit = `${bytes} bytes exceed producer.maxRecordBytes (${this.options.maxRecordBytes})`;
@@ -110,7 +118,7 @@ export class EventEncoder {
     { eventId, eventType }: PublishFailure,
     key: Buffer,
     { correlationId, causationId, timestamp, headers = {} }: PublishOptions,
-    now: number,
+    at: Date,
   ): WireHeaders {
     const id = Buffer.from(eventId);
     const wire: [string, Buffer][] = [
@@ -120,7 +128,7 @@ export class EventEncoder {
     ];
     if (causationId !== undefined) wire.push([HEADERS.causationId, Buffer.from(causationId)]);
     wire.push(
-      [HEADERS.eventTime, Buffer.from((timestamp ?? new Date(now)).toISOString())],
+      [HEADERS.eventTime, Buffer.from((timestamp ?? at).toISOString())],
       [HEADERS.aggregateId, key],
       [HEADERS.contentType, CONTENT_TYPE],
     );

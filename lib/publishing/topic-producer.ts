@@ -86,7 +86,7 @@ export class TopicProducer {
   /**
    * Resolves when the broker has the record.
    *
-   * @param deadlineAt milliseconds since the Unix epoch; the promise settles by then.
+   * @param deadlineAt by `Clock.now`; the promise settles by then.
    * @throws SendDeadlineError when it was not acknowledged in time; it may still arrive.
    * @throws DriverError of kind `too-large`, `fatal`, `auth` or `unknown-topic` when it was refused,
    * of kind `closed` after or by `close`.

@@ -6,12 +6,26 @@ interface Timer {
   readonly fn: () => void;
 }
 
-/** A clock that stands still until a test moves it: minutes of backoff pass in no time. */
+/** Where `now()` begins: not at the time of day, so that whoever takes it for that is found out. */
+const BEGIN = 1_000_000;
+
+/**
+ * A clock that stands still until a test moves it: minutes of backoff pass in no time.
+ *
+ * `now()` and the time of day go forward together; `stepWallTime` sets the latter alone.
+ */
 export class ManualClock implements Clock {
   /** In the order of creation, which decides between timers due at the same moment. */
   private readonly timers = new Set<Timer>();
 
-  constructor(private time = Date.UTC(2025, 0, 1)) {}
+  private time = BEGIN;
+  /** What time of day it was when `now()` was 0. */
+  private origin: number;
+
+  /** @param wallTime what time it is at first, in milliseconds since the Unix epoch. */
+  constructor(wallTime = Date.UTC(2025, 0, 1)) {
+    this.origin = wallTime - BEGIN;
+  }
 
   /** How many timers wait: 0 when nothing was left behind. */
   get pending(): number {
@@ -20,6 +34,15 @@ export class ManualClock implements Clock {
 
   now(): number {
     return this.time;
+  }
+
+  wallTime(): Date {
+    return new Date(this.origin + this.time);
+  }
+
+  /** Sets the time of day forward, or back where it is negative, as NTP may do; no timer takes notice. */
+  stepWallTime(ms: number): void {
+    this.origin += ms;
   }
 
   setTimeout(fn: () => void, ms: number): TimerHandle {

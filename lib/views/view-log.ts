@@ -4,7 +4,7 @@ import type { ViewPosition } from './view-store.js';
 
 /** What a look at the log found. */
 export interface LogLook {
-  /** When it was asked for, in milliseconds since the Unix epoch. */
+  /** When it was asked for, by `Clock.now`. */
   readonly at: number;
   readonly starts: readonly ViewPosition[];
   readonly ends: readonly ViewPosition[];

@@ -57,7 +57,12 @@ export class SimulatedNode {
       clearImmediate: time.clear,
     });
     Date.now = () => time.now();
+    globalThis.Date = new Proxy(Date, {
+      construct: (date, given) =>
+        Reflect.construct(date, given.length === 0 ? [time.now()] : given) as Date,
+    });
     performance.now = () => time.exactly() - BEGIN;
+    Object.defineProperty(performance, 'timeOrigin', { value: BEGIN });
     replace('node:timers/promises', {
       setTimeout: (ms: number, value: unknown, { signal }: { signal?: AbortSignal } = {}) =>
         this.#sleep(ms, value, signal),

@@ -8,6 +8,7 @@ import {
   type EventPublisher,
   type MaterialisedView,
 } from '../../lib/index.js';
+import { systemClock } from '../../lib/contracts/clock.js';
 import { eventually } from './eventually.js';
 import { readWithKcat } from './kcat.js';
 
@@ -93,11 +94,11 @@ export async function rowsOf(
 
 /** Waits until a view has what was in the log when this was called. */
 export async function hasAllThereIs(view: MaterialisedView<StockLevel>): Promise<void> {
-  const since = Date.now();
+  const since = systemClock.now();
   await eventually(
     () => {
       const { ageMs } = view.staleness();
-      return ageMs !== null && Date.now() - ageMs >= since;
+      return ageMs !== null && systemClock.now() - ageMs >= since;
     },
     { timeoutMs: 30_000, message: 'a view that has all there is' },
   );

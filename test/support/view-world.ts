@@ -48,6 +48,7 @@ function defined(contract: EventContract): DefinedEvent<Entry, Entry> {
 /** Waits of a projector take a turn of the loop: nothing in these tests is about time. */
 const HASTY: Clock = {
   now: () => systemClock.now(),
+  wallTime: () => systemClock.wallTime(),
   setTimeout: (fn, ms) => systemClock.setTimeout(fn, ms > 1_000 ? ms : 0),
   clearTimeout: (handle) => {
     systemClock.clearTimeout(handle);

@@ -5,7 +5,7 @@ export const NOT_BY_TIME = Number.POSITIVE_INFINITY;
 
 /** A record that waits for its batch. */
 export class BatchEntry {
-  /** When it may be in a batch, in milliseconds since the Unix epoch. */
+  /** When it may be in a batch, by `Clock.now`. */
   readyAt = 0;
   /** The largest batch that it may be in: smaller each time that one of its batches failed whole. */
   share = Number.POSITIVE_INFINITY;

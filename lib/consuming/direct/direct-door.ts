@@ -62,8 +62,9 @@ export class DirectDoor implements DirectReceiver {
   async #deliver(record: DirectRecord, limits: DirectLimits): Promise<DirectReceipt> {
     const groups = this.#groupsFor(record);
     const { clock, deadlineMs, maxInFlight } = this.options;
-    const longest = clock.now() + deadlineMs;
-    const remainingMs = Math.min(limits.deadlineAt ?? longest, longest) - clock.now();
+    const givenMs =
+      limits.deadlineAt === undefined ? deadlineMs : limits.deadlineAt - clock.wallTime().getTime();
+    const remainingMs = Math.min(givenMs, deadlineMs);
     if (!(remainingMs > 0) || limits.signal?.aborted === true) {
       throw refusal('late', 'its deadline is in the past');
     }

@@ -4,6 +4,7 @@ import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { DirectRecord } from '../../consuming/direct/direct-record.js';
 import type { DirectReceipt } from '../../consuming/direct/direct-reply.js';
 import type { DirectLimits, DirectTarget } from '../../consuming/direct/direct-transport.js';
+import { systemClock } from '../../contracts/clock.js';
 import { importPeer } from '../../contracts/optional-peer.js';
 import { DirectDeliveryError } from '../../kafka-events.errors.js';
 import { CHANNEL, credentialsOf } from '../grpc/channel.js';
@@ -106,7 +107,7 @@ export class EventDeliveryTarget implements DirectTarget {
   ): Promise<DeliverReply> {
     const { path, requestSerialize, responseDeserialize } = method;
     const { deadlineMs = DEFAULT_DEADLINE_MS } = this.options;
-    const deadline = deadlineAt ?? Date.now() + deadlineMs;
+    const deadline = deadlineAt ?? systemClock.wallTime().getTime() + deadlineMs;
     const message = toRequest(record);
     return new Promise((resolve, reject) => {
       const cancel = (): void => {

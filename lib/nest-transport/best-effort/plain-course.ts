@@ -204,7 +204,7 @@ export class PlainCourse {
 
   #judge(error: Error, fault: InvocationFault): FailureVerdict {
     const { settings, signals, random } = this.around;
-    this.#firstFailedAt ??= new Date(settings.clock.now());
+    this.#firstFailedAt ??= settings.clock.wallTime();
     const onClassifyError = (thrown: Error): void => {
       signals.emit('classifyFailed', { ...this.ref, error: thrown });
     };

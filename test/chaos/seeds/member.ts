@@ -169,6 +169,7 @@ export class Member implements StoreUser {
     const { clock } = this.parts;
     return {
       now: () => clock.now(),
+      wallTime: () => clock.wallTime(),
       setTimeout: (fn, ms): TimerHandle =>
         clock.setTimeout(() => {
           if (this.alive) fn();

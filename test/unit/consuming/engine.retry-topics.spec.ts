@@ -26,6 +26,7 @@ import {
 import { append, idOf, settle } from '../../support/engine-events.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { inRecord, ModelPartition, type RecordContent } from '../../support/model-kafka.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 const Created = anyEvent('order.created');
 const TWICE = { attempts: 2, initialDelayMs: 10, factor: 1, maxDelayMs: 10, jitter: 0 };
@@ -59,6 +60,11 @@ class RetryShop {
 
   get engine() {
     return this.#engine;
+  }
+
+  /** Milliseconds since the Unix epoch. */
+  get wallTime(): number {
+    return this.clock.wallTime().getTime();
   }
 
   /** Lets that much time go by, in steps, with both topics fetched all the while. */
@@ -106,7 +112,7 @@ describe('a handler with a retry topic', () => {
     expect(shop.orders.committed).toBe(3n);
     expect(engine.signals.find(({ name }) => name === 'parked')?.signal).toMatchObject({
       ...{ handlerId: 'h', topic: 'orders', offset: 1n, level: 1 },
-      ...{ retryTopic: 'orders.group.retry', dueAt: shop.clock.now() + MINUTE - 990 },
+      ...{ retryTopic: 'orders.group.retry', dueAt: shop.wallTime + MINUTE - 990 },
     });
 
     await shop.passes(MINUTE - 1_000);
@@ -116,6 +122,43 @@ describe('a handler with a retry topic', () => {
     expect(contexts[4]).toMatchObject({ topic: 'orders', partition: 0, offset: '1' });
     expect(engine.deadLetters).toEqual([]);
   });
+
+  it.each(WALL_TIME_STEPS)(
+    'parks it, and waits for what is parked, by the time of day, which was set %s before',
+    async (_, stepMs) => {
+      const { calls, body } = failingFor('bad');
+      const shop = new RetryShop({ bodies: { h: body } });
+      shop.clock.stepWallTime(stepMs);
+      append(shop.orders, 'bad');
+      shop.parked.append(parkedRecord(shop, { id: 'theirs', dueAt: shop.wallTime + 2 * MINUTE }));
+      await shop.passes(1_000);
+      const engine = await shop.engine;
+      expect(engine.signals.find(({ name }) => name === 'parked')?.signal).toMatchObject({
+        dueAt: shop.wallTime + MINUTE - 990,
+      });
+      await shop.passes(MINUTE);
+      expect(calls).toEqual(['bad#1', 'bad#2', 'bad#3']);
+      await shop.passes(MINUTE - 1_001);
+      expect(calls).toHaveLength(3);
+      await shop.passes(1);
+      expect(calls.slice(3)).toEqual(['theirs#6']);
+    },
+  );
+
+  it.each(WALL_TIME_STEPS)(
+    'waits for what is parked as long as it meant to where the time of day is set %s meanwhile',
+    async (_, stepMs) => {
+      const { calls, body } = failingFor('nothing');
+      const shop = new RetryShop({ bodies: { h: body } });
+      shop.parked.append(parkedRecord(shop, { id: 'theirs', dueAt: shop.wallTime + 2 * MINUTE }));
+      await shop.passes(MINUTE);
+      shop.clock.stepWallTime(stepMs);
+      await shop.passes(MINUTE - 1);
+      expect(calls).toEqual([]);
+      await shop.passes(1);
+      expect(calls).toEqual(['theirs#6']);
+    },
+  );
 
   it('gives it up after the last delay, as the record that it was', async () => {
     const { calls, body } = failingFor('bad');
@@ -254,7 +297,7 @@ describe('a handler with a retry topic', () => {
     append(shop.orders, 'bad', { key: 'k' });
     await shop.passes(1_000);
     expect(headersOf(shop.parked.log[0])['retry-due-at']).toBe(
-      String(shop.clock.now() + 3 * MINUTE - 990),
+      String(shop.wallTime + 3 * MINUTE - 990),
     );
     error = () => new Error('else');
     await shop.passes(3 * MINUTE);
@@ -411,7 +454,7 @@ describe('records of a retry topic', () => {
     const shop = new RetryShop({ bodies: { h: body } });
     const due = { late: 3, soon: 1, middle: 2 };
     for (const [id, minutes] of Object.entries(due)) {
-      const dueAt = shop.clock.now() + minutes * MINUTE;
+      const dueAt = shop.wallTime + minutes * MINUTE;
       shop.parked.append(parkedRecord(shop, { id, dueAt }));
     }
     await shop.passes(2.5 * MINUTE);
@@ -438,7 +481,7 @@ describe('records of a retry topic', () => {
       },
     });
     for (let i = 0; i < 4; i++) {
-      const dueAt = shop.clock.now() + (i + 1) * MINUTE;
+      const dueAt = shop.wallTime + (i + 1) * MINUTE;
       shop.parked.append(parkedRecord(shop, { id: `p${String(i)}`, dueAt }));
     }
     await shop.passes(1_000);
@@ -458,7 +501,7 @@ describe('records of a retry topic', () => {
       bodies: { h: (payload) => calls.push(idOf(payload)) },
       options: { settings: { maxBufferedBytes: 500 } },
     });
-    const dueAt = shop.clock.now() + MINUTE;
+    const dueAt = shop.wallTime + MINUTE;
     shop.parked.append(parkedRecord(shop, { id: 'large', dueAt, padding: 10_000 }));
     await shop.passes(1_000);
     append(shop.orders, 'ordinary');
@@ -475,7 +518,7 @@ describe('records of a retry topic', () => {
       bodies: { h: () => work },
       settings: { ...LATER, timeoutMs: 60 * MINUTE },
     });
-    const dueAt = shop.clock.now() + 5 * MINUTE;
+    const dueAt = shop.wallTime + 5 * MINUTE;
     shop.parked.append(parkedRecord(shop, { dueAt }));
     const { consumer } = await shop.engine;
     const troubles = new RecordTroubles(() => shop.clock.now());
@@ -576,7 +619,7 @@ describe('records of a retry topic', () => {
   it('are never hidden for longer than a day, whatever they say', async () => {
     const { calls, body } = failingFor('bad');
     const shop = new RetryShop({ bodies: { h: body } });
-    shop.parked.append(parkedRecord(shop, { dueAt: shop.clock.now() + 1e12 }));
+    shop.parked.append(parkedRecord(shop, { dueAt: shop.wallTime + 1e12 }));
     await shop.passes(24 * 60 * MINUTE + 10_000);
     expect(calls).toHaveLength(1);
   });
@@ -620,7 +663,7 @@ function parkedRecord(shop: RetryShop, content: ParkedContent): OutRecord {
     ['event-type', Buffer.from('order.created.v1')],
     ['event-id', Buffer.from(id)],
   ];
-  const now = shop.clock.now();
+  const now = shop.wallTime;
   const parked = {
     origin: { topic: 'orders', partition: 0 },
     record: inRecord({ offset: 41n, key: Buffer.from(id), value, headers }),

@@ -6,6 +6,7 @@ import type { WireHeaders } from '../../../lib/kafka/records.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 import { ModelPartition } from '../../support/model-kafka.js';
 
 const Created = anyEvent('order.created');
@@ -381,6 +382,35 @@ describe('the engine', () => {
     await clock.advanceAsync(100);
     expect(partition.committed).toBe(1n);
   });
+
+  it.each(WALL_TIME_STEPS)(
+    'aborts the signal of a handler on time where the time of day is set %s',
+    async (_, stepMs) => {
+      const clock = new ManualClock();
+      const partition = new ModelPartition('orders', 0);
+      append(partition, 'e');
+      const gate = deferred();
+      const running: AbortSignal[] = [];
+      const handler = handlerOf(
+        'h',
+        [Created],
+        (payload, { signal }) => {
+          running.push(signal);
+          return gate.promise;
+        },
+        { timeoutMs: 1_000 },
+      );
+      const engine = await startEngine([partition], [handler], { clock });
+      engine.kafka.fetch(partition);
+      await clock.advanceAsync(500);
+      clock.stepWallTime(stepMs);
+      await clock.advanceAsync(499);
+      expect(running.map(({ aborted }) => aborted)).toEqual([false]);
+      await clock.advanceAsync(1);
+      expect(running.map(({ aborted }) => aborted)).toEqual([true]);
+      gate.resolve();
+    },
+  );
 
   it('aborts the signal of a handler that takes too long, and lets it succeed late', async () => {
     const clock = new ManualClock();

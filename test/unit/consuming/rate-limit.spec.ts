@@ -3,6 +3,7 @@ import fc from 'fast-check';
 
 import { RateLimit } from '../../../lib/consuming/rate-limit.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 it('spaces places out evenly, after as many as the burst allows', () => {
   const clock = new ManualClock();
@@ -27,6 +28,16 @@ it('allows the burst again after a pause, and never more', () => {
   clock.advance(60_000);
 
   expect(Array.from({ length: 4 }, () => rate.reserve())).toEqual([0, 0, 100, 200]);
+});
+
+it.each(WALL_TIME_STEPS)('goes on evenly where the time of day is set %s', (_, stepMs) => {
+  const clock = new ManualClock();
+  const rate = new RateLimit({ perSecond: 10, burst: 2 }, clock);
+  expect([rate.reserve(), rate.reserve(), rate.reserve()]).toEqual([0, 0, 100]);
+
+  clock.stepWallTime(stepMs);
+
+  expect([rate.reserve(), rate.reserve()]).toEqual([200, 300]);
 });
 
 it('never gives more places than rate and burst allow, in any window', () => {

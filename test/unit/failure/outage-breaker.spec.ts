@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { OutageBreaker } from '../../../lib/failure/outage-breaker.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 const AWAY = new Error('the database is away');
 const POLICY = { records: 4, failing: 0.5, maxProbeDelayMs: 5_000 };
@@ -71,6 +72,17 @@ describe('an outage breaker', () => {
       expect(breaker.admit()).toBe('wait');
       expect(breaker.failed(AWAY, PROBE)).toBe('outage');
     }
+  });
+
+  it.each(WALL_TIME_STEPS)('probes on time where the time of day is set %s', (_, stepMs) => {
+    const { clock, breaker } = opened();
+    clock.advance(500);
+    clock.stepWallTime(stepMs);
+    expect(breaker.waitMs).toBe(500);
+    clock.advance(499);
+    expect(breaker.admit()).toBe('wait');
+    clock.advance(1);
+    expect(breaker.admit()).toBe('probe');
   });
 
   it('is not put off by failures of what ran before it opened', () => {

@@ -6,6 +6,7 @@ import {
   type Permit,
 } from '../../../lib/fallback/circuit-breaker.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 const AWAY = new Error('the service is away');
 
@@ -151,6 +152,20 @@ describe('an open breaker', () => {
     expect(breaker.admit()).toMatchObject({ isProbe: true });
 
     expect(breaker.state).toBe('half-open');
+  });
+
+  it.each(WALL_TIME_STEPS)('tries again on time where the time of day is set %s', (_, stepMs) => {
+    const { clock, breaker, moves } = opened();
+    clock.advance(500);
+    clock.stepWallTime(stepMs);
+    expect(breaker.refusesForMs).toBe(500);
+    clock.advance(499);
+    expect(breaker.admit()).toBeNull();
+    clock.advance(1);
+
+    succeed(breaker, 2);
+
+    expect(moves.slice(1)).toEqual(['half-open', 'closed after 1000']);
   });
 
   it('takes no notice of calls that were let through before', () => {

@@ -132,7 +132,7 @@ describe('a value kept elsewhere', () => {
     const { call, clock, transport } = await startWith(
       [
         readFrom(async (_, { deadline, signal }) => {
-          expect(deadline - clock.now()).toBe(200);
+          expect(deadline - clock.wallTime().getTime()).toBe(200);
           expect(signal.aborted).toBe(false);
           return { value: NONE, ageMs: 1 };
         }),

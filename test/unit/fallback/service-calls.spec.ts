@@ -15,6 +15,7 @@ import {
   startInventory,
   type InventoryOptions,
 } from '../../support/sync-service.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 const BREAKER = { calls: 4, minCalls: 2, failing: 0.5, openMs: 1_000, probes: 1 };
 const REFUSALS = [
@@ -106,7 +107,7 @@ describe('the deadline of a call', () => {
   ) => {
     const { call, transport, clock } = await startInventory(undefined, { deadlineMs: 500 });
     await call(options);
-    return (transport.attempts[0]?.deadline ?? 0) - clock.now();
+    return (transport.attempts[0]?.deadline ?? 0) - clock.wallTime().getTime();
   };
 
   it('is the earliest of the method, the call, and whoever called us', async () => {
@@ -140,7 +141,7 @@ describe('the deadline of a call', () => {
     const { call, transport, clock } = await startInventory(undefined, {
       methods: { getStock: { fallback: [{ kind: 'default', reply: () => ({ available: 0 }) }] } },
     });
-    const error = await rejectionOf(() => call({ deadline: clock.now() - 7 }));
+    const error = await rejectionOf(() => call({ deadline: clock.wallTime().getTime() - 7 }));
     expect(error).toBeInstanceOf(DeadlinePassedError);
     expect(error).toMatchObject({ code: 'DEADLINE_PASSED', lateMs: 7, retryable: false });
     expect(await rejectionOf(() => call({ deadlineMs: 0 }))).toBeInstanceOf(DeadlinePassedError);
@@ -150,6 +151,27 @@ describe('the deadline of a call', () => {
     });
     expect(transport.attempts).toEqual([]);
   });
+
+  it.each(WALL_TIME_STEPS)(
+    'ends it on time where the time of day is set %s, which the next call goes by',
+    async (_, stepMs) => {
+      const { call, clock, transport } = await startInventory(hanging, { deadlineMs: 500 });
+      const called = watch(call({ deadline: clock.wallTime().getTime() + 300 }));
+      clock.stepWallTime(stepMs);
+      await clock.advanceAsync(299);
+      expect(called.outcome).toBe('pending');
+      await clock.advanceAsync(1);
+      await settle();
+      expect(called.outcome).toMatchObject({ status: 'DEADLINE_EXCEEDED' });
+
+      const deadline = clock.wallTime().getTime() + 200;
+      watch(call({ deadline }));
+      await settle();
+      expect(transport.attempts[1]?.deadline).toBe(deadline);
+      await clock.advanceAsync(200);
+      expect(transport.attempts[1]?.signal.aborted).toBe(true);
+    },
+  );
 
   it('ends only the call whose deadline it is', async () => {
     const { call, clock, transport } = await startInventory(hanging);
@@ -455,7 +477,8 @@ describe('retries', () => {
     await clock.advanceAsync(200);
     await settle();
     expect(transport.attempts).toHaveLength(3);
-    expect(transport.attempts.every(({ deadline }) => deadline === clock.now() + 50)).toBe(true);
+    const inTime = clock.wallTime().getTime() + 50;
+    expect(transport.attempts.every(({ deadline }) => deadline === inTime)).toBe(true);
     expect(called.outcome).toMatchObject({ status: 'UNAVAILABLE' });
     expect(clock.pending).toBe(0);
   });

@@ -14,6 +14,7 @@ import { ManualClock } from '../../support/manual-clock.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { OrderCreated } from '../../support/shop-events.js';
 import { rejectionOf } from '../../support/thrown-by.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 interface Change {
   readonly id: string;
@@ -251,29 +252,65 @@ describe('a feed', () => {
     expect(other.polled.length).toBeGreaterThan(0);
   });
 
+  /** A store that can be away. */
+  class AwayStore implements IdempotencyStore {
+    readonly name = 'away';
+    readonly inProcess = false;
+    isAway = false;
+    readonly #store: MemoryIdempotencyStore;
+
+    constructor(clock: ManualClock) {
+      this.#store = new MemoryIdempotencyStore({ clock });
+    }
+
+    async claim(requests: Parameters<MemoryIdempotencyStore['claim']>[0]) {
+      return this.#there().claim(requests);
+    }
+    async renew(renewals: Parameters<MemoryIdempotencyStore['renew']>[0]) {
+      return this.#there().renew(renewals);
+    }
+    async release(releases: Parameters<MemoryIdempotencyStore['release']>[0]) {
+      this.#store.release(releases);
+    }
+    complete(completions: Parameters<MemoryIdempotencyStore['complete']>[0]) {
+      return this.#store.complete(completions);
+    }
+
+    #there(): MemoryIdempotencyStore {
+      if (this.isAway) throw new Error('away');
+      return this.#store;
+    }
+  }
+
+  it.each(WALL_TIME_STEPS)(
+    'has its lease for as long as that lasts where the time of day is set %s',
+    async (_, stepMs) => {
+      const clock = new ManualClock();
+      const store = new AwayStore(clock);
+      const { feeds } = start({ clock, store });
+      await round(clock);
+      store.isAway = true;
+      clock.stepWallTime(stepMs);
+      for (let second = 0; second < 29; second++) await round(clock, 1_000);
+      expect(feeds.pollers[0]?.leading).toBe(true);
+      await round(clock, 1_000);
+      expect(feeds.pollers[0]?.leading).toBe(false);
+    },
+  );
+
   it('stops when its lease is somebody else’s, and when it cannot be renewed', async () => {
     const clock = new ManualClock();
-    const store = new MemoryIdempotencyStore({ clock });
-    let isAway = false;
-    const cut: IdempotencyStore = {
-      ...{ name: 'cut', inProcess: false },
-      claim: (requests) => (isAway ? Promise.reject(new Error('away')) : store.claim(requests)),
-      renew: (renewals) => (isAway ? Promise.reject(new Error('away')) : store.renew(renewals)),
-      release: async (releases) => {
-        store.release(releases);
-      },
-      complete: (completions) => store.complete(completions),
-    };
+    const store = new AwayStore(clock);
     const system = new System();
-    const { feeds } = start({ clock, store: cut, system });
+    const { feeds } = start({ clock, store, system });
     await round(clock);
-    isAway = true;
+    store.isAway = true;
     for (let second = 0; second < 31; second++) await round(clock, 1_000);
     const polls = system.polled.length;
     expect(feeds.pollers[0]).toMatchObject({ leading: false, error: { message: 'away' } });
     await round(clock, 2_000);
     expect(system.polled).toHaveLength(polls);
-    isAway = false;
+    store.isAway = false;
     for (let n = 0; n < 5; n++) await round(clock, 60_000);
     expect(system.polled.length).toBeGreaterThan(polls);
   });

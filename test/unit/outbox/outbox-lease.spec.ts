@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { OutboxLease } from '../../../lib/outbox/outbox-lease.js';
 import { settle } from '../../support/engine-events.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 const LEASE_MS = 3_000;
 
@@ -56,6 +57,22 @@ describe('OutboxLease', () => {
     expect(store.asked).toBe(2);
     expect([store.holder, lease.isHeld]).toEqual([null, false]);
     expect(changes).toEqual([true, false]);
+  });
+
+  it.each(WALL_TIME_STEPS)('ends on time where the time of day is set %s', async (_, stepMs) => {
+    const store = new SlowStore();
+    const { lease, clock, changes } = leaseOf(store);
+    const taken = lease.take();
+    store.grant();
+    await taken;
+    clock.advance(LEASE_MS / 2);
+    clock.stepWallTime(stepMs);
+    // The store does not answer any more.
+    clock.advance(LEASE_MS / 2 - 1);
+    expect(lease.isHeld).toBe(true);
+    clock.advance(1);
+    expect(lease.isHeld).toBe(false);
+    expect(changes).toEqual([true]);
   });
 
   it('is not taken again by a question that was on its way when it was given back', async () => {

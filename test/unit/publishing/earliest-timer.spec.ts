@@ -3,11 +3,15 @@ import { EarliestTimer } from '../../../lib/publishing/earliest-timer.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 function armed(...delays: number[]) {
-  const clock = new ManualClock(0);
+  const clock = new ManualClock();
+  const begun = clock.now();
   const woken: number[] = [];
-  const timer = new EarliestTimer(clock, () => woken.push(clock.now()));
-  for (const delay of delays) timer.arm(delay);
-  return { clock, timer, woken };
+  const timer = new EarliestTimer(clock, () => woken.push(clock.now() - begun));
+  const arm = (delay: number) => {
+    timer.arm(begun + delay);
+  };
+  delays.forEach(arm);
+  return { clock, timer, arm, woken };
 }
 
 describe('EarliestTimer', () => {
@@ -19,17 +23,17 @@ describe('EarliestTimer', () => {
   });
 
   it('can be armed again after it woke its owner', () => {
-    const { clock, timer, woken } = armed(10);
+    const { clock, arm, woken } = armed(10);
     clock.advance(10);
-    timer.arm(20);
+    arm(20);
     clock.advance(10);
     expect(woken).toEqual([10, 20]);
   });
 
   it('wakes at once for a moment that has passed', () => {
-    const { clock, timer, woken } = armed();
+    const { clock, arm, woken } = armed();
     clock.advance(5);
-    timer.arm(1);
+    arm(1);
     clock.advance(0);
     expect(woken).toEqual([5]);
   });

@@ -14,6 +14,7 @@ import { sizeOfRecord, type OutRecord } from '../../../lib/kafka/records.js';
 import { EventEncoder } from '../../../lib/publishing/event-encoder.js';
 import type { PublishOptions } from '../../../lib/publishing/publish-options.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
 const NOW = Date.UTC(2025, 5, 1, 12, 30);
 const OrderCreated = defineEvent({
@@ -27,12 +28,12 @@ const OrderCreated = defineEvent({
   }),
 });
 
-function encoder(maxRecordBytes = 10_000) {
+function encoder(maxRecordBytes = 10_000, clock = new ManualClock(NOW)) {
   return new EventEncoder({
     topicName: (topic) => `test.${topic}`,
     maxRecordBytes,
     defaultDeadlineMs: 30_000,
-    clock: new ManualClock(NOW),
+    clock,
     newEventId: () => 'id-1',
   });
 }
@@ -104,7 +105,8 @@ describe('EventEncoder', () => {
       headers: { tenant: 'blue', traceparent: '00-1-2-01', tracestate: 'x=y', grün: 'ja' },
       deadlineMs: 5,
     };
-    const event = await encode(OrderCreated, { orderId: 'o-1' }, options);
+    const clock = new ManualClock(NOW);
+    const event = await encode(OrderCreated, { orderId: 'o-1' }, options, encoder(10_000, clock));
     expect(textHeaders(event.record)).toEqual([
       ['event-id', 'mine'],
       ['event-type', 'order.created.v2'],
@@ -118,7 +120,7 @@ describe('EventEncoder', () => {
       ['tracestate', 'x=y'],
       ['grün', 'ja'],
     ]);
-    expect(event).toMatchObject({ deadlineMs: 5, deadlineAt: NOW + 5 });
+    expect(event).toMatchObject({ deadlineMs: 5, deadlineAt: clock.now() + 5 });
   });
 
   it('keeps correlation and causation apart', async () => {
@@ -128,6 +130,20 @@ describe('EventEncoder', () => {
     expect(textHeaders(correlated.record)).toContainEqual(['correlation-id', 'all']);
     expect(textHeaders(correlated.record).map(([name]) => name)).not.toContain('causation-id');
   });
+
+  it.each(WALL_TIME_STEPS)(
+    'says what time it is where that was set %s, and has its time from then on',
+    async (_, stepMs) => {
+      const clock = new ManualClock(NOW);
+      const by = encoder(10_000, clock);
+      clock.stepWallTime(stepMs);
+      const { record, deadlineAt } = await encode(OrderCreated, { orderId: 'o' }, {}, by);
+      expect(record.timestamp).toBe(NOW + stepMs);
+      const eventTime = new Date(NOW + stepMs).toISOString();
+      expect(textHeaders(record)).toContainEqual(['event-time', eventTime]);
+      expect(deadlineAt - clock.now()).toBe(30_000);
+    },
+  );
 
   it('leaves retention alone: an event of long ago is a record of now', async () => {
     const { record } = await encode(OrderCreated, { orderId: 'o' }, { timestamp: new Date(0) });

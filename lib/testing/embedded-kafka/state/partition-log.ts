@@ -82,8 +82,7 @@ export class PartitionLog {
 
   /** Ends a producer's transaction here. */
   endTransaction(producer: ProducerIdentity, committed: boolean, leaderEpoch: number): void {
-    const now = BigInt(this.options.clock.now());
-    this.#store(transactionMarker(producer, committed, now), leaderEpoch);
+    this.#store(transactionMarker(producer, committed, this.#wallTime()), leaderEpoch);
   }
 
   /** @throws KafkaProtocolError OFFSET_OUT_OF_RANGE. */
@@ -180,8 +179,13 @@ export class PartitionLog {
 
   #timed(batch: RecordBatch): RecordBatch {
     return this.options.configs.get('message.timestamp.type') === 'LogAppendTime'
-      ? batch.timedByLog(BigInt(this.options.clock.now()))
+      ? batch.timedByLog(this.#wallTime())
       : batch;
+  }
+
+  /** Milliseconds since the Unix epoch. */
+  #wallTime(): bigint {
+    return BigInt(this.options.clock.wallTime().getTime());
   }
 
   #store(batch: RecordBatch, leaderEpoch: number): RecordBatch {

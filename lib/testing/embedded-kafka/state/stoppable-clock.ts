@@ -11,6 +11,10 @@ export class StoppableClock implements Clock {
     return this.clock.now();
   }
 
+  wallTime(): Date {
+    return this.clock.wallTime();
+  }
+
   setTimeout(fn: () => void, ms: number): TimerHandle {
     if (this.#stopped) return {};
     const handle = this.clock.setTimeout(() => {

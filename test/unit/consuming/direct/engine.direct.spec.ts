@@ -24,6 +24,7 @@ import {
 import { eventually } from '../../../support/eventually.js';
 import { fragileStore, type FragileStore } from '../../../support/fragile-store.js';
 import { ManualClock } from '../../../support/manual-clock.js';
+import { WALL_TIME_STEPS } from '../../../support/wall-time-steps.js';
 import { ModelPartition } from '../../../support/model-kafka.js';
 import { rejectionOf } from '../../../support/thrown-by.js';
 
@@ -425,7 +426,7 @@ describe('the deadline of a direct delivery', () => {
       { clock },
     );
     const reason = reasonOf(
-      shop.door.deliver(directRecord('e1'), { deadlineAt: clock.now() + 500 }),
+      shop.door.deliver(directRecord('e1'), { deadlineAt: clock.wallTime().getTime() + 500 }),
     );
     await settle();
     expect(signal?.aborted).toBe(false);
@@ -433,6 +434,27 @@ describe('the deadline of a direct delivery', () => {
     expect(await reason).toBe('late');
     expect(signal?.aborted).toBe(true);
   });
+
+  it.each(WALL_TIME_STEPS)(
+    'goes by the time of day, also where that was set %s, and then by the time that is left',
+    async (_, stepMs) => {
+      const clock = new ManualClock();
+      const shop = await openShop({ h: (__, context) => untilAborted(context) }, DIRECT, { clock });
+      clock.stepWallTime(stepMs);
+      let reason = 'none yet';
+      const deadlineAt = clock.wallTime().getTime() + 500;
+      void reasonOf(shop.door.deliver(directRecord('e1'), { deadlineAt })).then((it) => {
+        reason = it;
+      });
+      await settle();
+      clock.stepWallTime(-stepMs);
+      await clock.advanceAsync(499);
+      expect(reason).toBe('none yet');
+      await clock.advanceAsync(1);
+      await settle();
+      expect(reason).toBe('late');
+    },
+  );
 
   it('counts what succeeds after it all the same', async () => {
     const clock = new ManualClock();
@@ -443,7 +465,7 @@ describe('the deadline of a direct delivery', () => {
       { clock },
     );
     const reason = reasonOf(
-      shop.door.deliver(directRecord('e1'), { deadlineAt: clock.now() + 500 }),
+      shop.door.deliver(directRecord('e1'), { deadlineAt: clock.wallTime().getTime() + 500 }),
     );
     await settle();
     await clock.advanceAsync(500);
@@ -465,7 +487,7 @@ describe('the deadline of a direct delivery', () => {
     );
     await shop.kafkaCopy('k1');
     const reason = reasonOf(
-      shop.door.deliver(directRecord('e1'), { deadlineAt: clock.now() + 500 }),
+      shop.door.deliver(directRecord('e1'), { deadlineAt: clock.wallTime().getTime() + 500 }),
     );
     await settle();
     await clock.advanceAsync(500);

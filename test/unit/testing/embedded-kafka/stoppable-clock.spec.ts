@@ -10,6 +10,7 @@ describe('StoppableClock', () => {
     beneath.advance(10);
     expect(ran.names).toEqual(['a']);
     expect(clock.now()).toBe(beneath.now());
+    expect(clock.wallTime()).toEqual(beneath.wallTime());
   });
 
   it('gives up pending timers, and takes no new ones, once it is stopped', () => {
