@@ -4,6 +4,7 @@
  * so that each part can be read and tested without those built on it.
  */
 const errors = '^lib/kafka-events\\.errors\\.ts$';
+const errorFiles = '^lib/errors/';
 const module_ = '^lib/kafka-events\\.module\\.ts$';
 /** Plain words everything may use: files of types and constants that import nothing. */
 const vocabulary = ['^lib/kafka/records\\.ts$', '^lib/failure/dead-letter-reason\\.ts$'];
@@ -52,8 +53,15 @@ module.exports = {
       name: 'errors-at-the-bottom',
       comment: 'Every part throws them, so they import no part.',
       severity: 'error',
-      from: { path: errors },
-      to: { path: '^lib/', pathNot: ['^lib/contracts/', ...vocabulary] },
+      from: { path: [errors, errorFiles] },
+      to: { path: '^lib/', pathNot: [errorFiles, '^lib/contracts/', ...vocabulary] },
+    },
+    {
+      name: 'errors-through-their-door',
+      comment: "How they are divided among files is nobody else's affair.",
+      severity: 'error',
+      from: { path: '^lib/', pathNot: [errors, errorFiles] },
+      to: { path: errorFiles },
     },
     {
       name: 'ports-know-no-adapter',

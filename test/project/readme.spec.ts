@@ -77,7 +77,7 @@ describe('the README and the guides', () => {
   });
 
   it('name every code of an error', async () => {
-    const source = await readFile(join(PROJECT, 'lib/kafka-events.errors.ts'), 'utf8');
+    const source = await readFile(join(PROJECT, 'lib/errors/kafka-events-error.ts'), 'utf8');
     const union = /type KafkaEventsErrorCode =(.*?);/s.exec(source)?.[1] ?? '';
     const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => `\`${code}\``);
     const listed = sectionOf(reference, 'Errors').map(([code]) => code);
