@@ -38,15 +38,15 @@ export class BatchFates {
     const outcome = await this.#askFilters(ended, undecided[0]);
     // The same for all: what failed together comes back together.
     const random = this.random();
-    const goingAgain = new Set<string>();
+    const left = new Set<string>();
     return entries.map((entry, i) => {
       const said = batch.decisionOn(i);
       let fate = isOpen(said, result)
         ? this.#asTheCall(entry, ended, { outcome, random, undecided })
         : this.#asSaid(entry, said, random);
-      if (said === null && fate.kind === 'succeeded' && isIn(goingAgain, entry.key)) fate = HELD;
+      if (said === null && fate.kind === 'succeeded' && isIn(left, entry.key)) fate = HELD;
       if (fate.kind === 'succeeded') this.failure.succeeded(entry.course);
-      else if (fate.kind !== 'given-up' && entry.key !== null) goingAgain.add(entry.key);
+      else if (leavesItsKey(said, fate) && entry.key !== null) left.add(entry.key);
       return fate;
     });
   }
@@ -102,6 +102,14 @@ export class BatchFates {
 function isOpen(said: BatchDecision | null, result: CallEnding): boolean {
   if (said === null) return true;
   return result.kind === 'overdue' && (said.kind === 'retry' || said.kind === 'held');
+}
+
+/**
+ * Whether the handler may have left later records of its key unhandled. Whoever asks for a retry cannot
+ * know that it was the last attempt.
+ */
+function leavesItsKey(said: BatchDecision | null, fate: Fate): boolean {
+  return fate.kind !== 'given-up' || said?.kind === 'retry';
 }
 
 /** Whether the attempt after this one is the last for such an error: nobody is given up for others. */

@@ -99,8 +99,8 @@ export class EventBatch<T = unknown> extends BaseRpcContext implements Iterable<
   }
 
   /**
-   * A record failed: it is tried again in a later batch, or dead-lettered, as its error and the retry
-   * policy say. Later records of its key go with it, without spending an attempt, unless decided.
+   * A record failed: it is tried again in a later batch, or given up, as its error and the retry policy
+   * say. Either way later records of its key come again, without spending an attempt, unless decided.
    *
    * @param delayMs until the next attempt, at most 30 s; by default the backoff of the policy.
    * @throws BatchDecisionError for an index or delay out of range, or after the handler has ended.

@@ -216,6 +216,35 @@ describe('a record of a batch', () => {
     expect(attempts.slice(5)).toEqual(['a-1:2', 'a-2:1']);
   });
 
+  it.each([
+    { why: 'its error allows no other attempt', error: new NonRetryableEventError('poison') },
+    { why: 'it had one attempt', error: new Error('once'), retry: { ...RETRY, attempts: 1 } },
+  ])(
+    'holds them up when $why, too: whoever asked for a retry has left them',
+    async ({ error, retry = RETRY }) => {
+      const attempts: string[] = [];
+      const { pass, batches, deadIds, engine } = await shop(
+        ['a-1', 'b-1', 'a-2', 'a-3'],
+        (batch) => {
+          for (const { payload, attempt, index } of batch) {
+            attempts.push(`${idOf(payload)}:${String(attempt)}`);
+            if (idOf(payload) === 'a-1') batch.retry(index, error);
+          }
+        },
+        { retry },
+      );
+      await pass(3_000);
+
+      expect(batches).toEqual([
+        ['a-1', 'b-1', 'a-2', 'a-3'],
+        ['a-2', 'a-3'],
+      ]);
+      expect(attempts.slice(4)).toEqual(['a-2:1', 'a-3:1']);
+      expect(deadIds()).toEqual(['a-1']);
+      expect(engine.count('handled')).toBe(3);
+    },
+  );
+
   it('goes on while an earlier one of another key waits, across batches', async () => {
     const { pass, batches } = await shop(
       ['a-1', 'b-1', 'a-2', 'b-2'],
