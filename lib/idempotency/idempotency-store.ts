@@ -12,6 +12,9 @@ import type { MaybePromise } from '../contracts/maybe-promise.js';
  *                                                                    kept for the claim's `retentionMs`
  *     parked(level), dead(replay) ──claim with a higher level──▶ claimed
  *
+ * A claim that ends without a mark keeps its level: claims of lower levels are answered `parked`, since
+ * the record of that level is still to come.
+ *
  * A store that outlives the process also keeps suspicions, if it can: see `start`.
  *
  * Duties of the engine: tokens are unique; a key claimed is completed or released, or left to its
@@ -85,7 +88,8 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /**
    * 0 for a record from its original topic; a retry topic's level or a replay's count otherwise. A
-   * parked or dead entry reopens only for a higher level than it was closed with.
+   * parked or dead entry reopens only for a higher level than it was closed with; one that is free, only
+   * for the level of its last claim or a higher one.
    */
   readonly level: number;
   /** How long the entry outlives the lease, with its attempts and its suspicion; at least a lease. */

@@ -36,6 +36,7 @@ interface Entry extends Expiring<Entry> {
   /** How long a claim outlives its lease, so that its attempts do. */
   lapseMs: number;
   attempts: number;
+  /** Of the latest claim or mark. */
   level: number;
 }
 
@@ -138,6 +139,7 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
     entry.lapseMs = retentionMs;
     entry.state = 'claimed';
     entry.token = token;
+    entry.level = level;
     this.#lease(entry, now, leaseMs);
     return entry.attempts === 0 ? FIRST_CLAIM : { status: 'claimed', attempts: entry.attempts };
   }
@@ -223,7 +225,8 @@ function refuse(known: Entry, token: string, level: number, now: number): ClaimA
   if (!isClosed(state)) {
     const leaseMs = known.leaseUntil - now;
     const taken = state === 'claimed' && known.token !== token && leaseMs > 0;
-    return taken ? { status: 'in-progress', leaseMs } : null;
+    if (taken) return { status: 'in-progress', leaseMs };
+    return level < known.level ? CLOSED.parked : null;
   }
   return state !== 'done' && level > known.level ? null : CLOSED[state];
 }

@@ -209,6 +209,19 @@ const CASES: Cases = {
     }
   },
 
+  'answers parked to levels below that of a claim which was given back, or lapsed': async (t) => {
+    await t.claim('a');
+    equal(await t.complete('a', 'parked'), true);
+    deepEqual(await t.claim('b', { level: 1 }), claimed(0));
+    inProgress(await t.claim('c'), LONG_MS);
+    await t.release('b', 2);
+    deepEqual(await t.claim('c'), { status: 'parked' });
+    deepEqual(await t.claim('d', { level: 1, leaseMs: t.shortMs }), claimed(2));
+    await t.runOut();
+    deepEqual(await t.claim('e'), { status: 'parked' });
+    deepEqual(await t.claim('e', { level: 2 }), takenOver(t, 2));
+  },
+
   'counts attempts from zero when a parked key reopens': async (t) => {
     await t.claim('a');
     await t.release('a', 3);

@@ -103,6 +103,7 @@ export class NaiveStore implements IdempotencyStore {
     if ((known?.state === 'parked' || known?.state === 'dead') && level <= known.level) {
       return { status: known.state };
     }
+    if (known !== undefined && level < known.level) return { status: 'parked' };
     const failed = known?.state === 'free' || known?.state === 'claimed' ? known : null;
     const attempts = failed?.attempts ?? 0;
     const lapsed = failed?.state === 'claimed' && failed.token !== token;

@@ -56,7 +56,7 @@ BEGIN
   ), added AS (
     INSERT INTO ${schema}.claims AS c
       (key, token, state, level, attempts, lease_until, lapse, forget_at, sweep_at)
-    SELECT a.key, a.token, 'claimed', 0, 0,
+    SELECT a.key, a.token, 'claimed', a.level, 0,
       at + a.lease * interval '1 ms', a.retention * interval '1 ms',
       at + (a.lease + greatest(a.lease, a.retention)) * interval '1 ms',
       at + (a.lease + greatest(a.lease, a.retention)) * interval '1 ms'
@@ -89,7 +89,7 @@ BEGIN
       IF NOT FOUND THEN
         INSERT INTO ${schema}.claims
           (key, token, state, level, attempts, lease_until, lapse, forget_at, sweep_at)
-        VALUES (ask.key, ask.token, 'claimed', 0, 0, at + ask.lease, ask.retention,
+        VALUES (ask.key, ask.token, 'claimed', ask.level, 0, at + ask.lease, ask.retention,
           at + ask.lease + greatest(ask.lease, ask.retention),
           at + ask.lease + greatest(ask.lease, ask.retention))
         ON CONFLICT ON CONSTRAINT claims_pkey DO NOTHING;
@@ -106,6 +106,10 @@ BEGIN
       END IF;
       IF is_lapsed AND entry.lease_until > at THEN
         rest_ms := extract(epoch FROM entry.lease_until - at) * 1000;
+        EXIT;
+      END IF;
+      IF NOT is_over AND NOT is_closed AND ask.level < entry.level THEN
+        answer := 'parked';
         EXIT;
       END IF;
       -- Taken as it was seen, or seen again.
@@ -127,7 +131,7 @@ BEGIN
         crashed_alone := coalesce(crashed_alone, 0) + (coalesce(entry.run, 0) > 1)::integer;
       END IF;
       UPDATE ${schema}.claims c SET
-        token = ask.token, state = 'claimed', attempts = failed,
+        token = ask.token, state = 'claimed', level = ask.level, attempts = failed,
         crashes = crashed, crashes_alone = crashed_alone,
         run = CASE WHEN crashed IS NULL THEN NULL WHEN is_lapsed THEN 0 ELSE entry.run END,
         lease_until = at + ask.lease, lapse = ask.retention,

@@ -14,9 +14,9 @@ export interface RedisScript {
  * A suspect's state is followed by `:<crashes>/<crashesAlone>/<run>`, where `run` is 0 until its handler
  * is about to run, then 1, or 2 where that has its process for itself.
  *
- * `leaseUntil` is in milliseconds since the Unix epoch by the clock of Redis, the only one that counts;
- * `lapseMs` is how long a claim outlives its lease, so that its attempts do. What is due goes by the
- * key's own expiry.
+ * `level` is that of the latest claim or mark. `leaseUntil` is in milliseconds since the Unix epoch by the
+ * clock of Redis, the only one that counts; `lapseMs` is how long a claim outlives its lease, so that its
+ * attempts do. What is due goes by the key's own expiry.
  */
 const ENTRY = `
 local clock = redis.call('TIME')
@@ -88,10 +88,12 @@ for i, key in ipairs(KEYS) do
     answer(closed, 0, -1, -1)
   elseif taken and entry.leaseUntil > now then
     answer(1, entry.leaseUntil - now, -1, -1)
+  elseif not closed and level < entry.level then
+    answer(CLOSED.parked, 0, -1, -1)
   else
     if closed then entry.attempts, entry.suspect = 0, nil end
     if taken then entry.suspect = suspected(entry.suspect) end
-    entry.state, entry.token, entry.lapseMs = 'claimed', token, retentionMs
+    entry.state, entry.token, entry.level, entry.lapseMs = 'claimed', token, level, retentionMs
     lease(key, entry, leaseMs)
     local suspect = entry.suspect or { crashes = -1, alone = -1 }
     answer(0, entry.attempts, suspect.crashes, suspect.alone)
