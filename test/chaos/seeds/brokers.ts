@@ -1,5 +1,5 @@
-import { DEAD_LETTER_HEADERS, HEADERS } from '../../../lib/contracts/event-headers.js';
 import type { Clock } from '../../../lib/contracts/clock.js';
+import type { TopicPartition } from '../../../lib/kafka/records.js';
 import { EmbeddedKafka } from '../../../lib/testing/embedded-kafka/embedded-kafka.js';
 import type { Fault, FaultHandler } from '../../../lib/testing/embedded-kafka/faults/faults.js';
 import type {
@@ -8,12 +8,17 @@ import type {
 } from '../../../lib/testing/embedded-kafka/requests/request-table.js';
 import type { KafkaErrorName } from '../../../lib/testing/embedded-kafka/wire/kafka-error.js';
 import type { Ledger } from './ledger.js';
-import { BROKERS, SLOTS, type CrashPoint, type Harm, type Troubled } from './plan.js';
-import { headersIn } from './record-headers.js';
-
-export const TOPIC = 'orders';
-export const GROUP = 'shop';
-const DEAD_LETTERS = `${TOPIC}.dlq`;
+import { BROKERS, SLOTS, type CrashPoint } from './moves.js';
+import type { Plan } from './plan.js';
+import {
+  deadLetterOf,
+  eventIdOf,
+  headersIn,
+  parkedCopyOf,
+  type Headers,
+} from './record-headers.js';
+import { DEAD_LETTERS, GROUP, RETRY_TOPIC, TOPIC, type Place } from './topics.js';
+import type { Harm, Troubled } from './trouble.js';
 
 type Control<Name extends Troubled> = Parameters<FaultHandler<Name>>[1];
 type Perform<Name extends Troubled> = (
@@ -22,11 +27,9 @@ type Perform<Name extends Troubled> = (
 ) => Promise<ResponseOf<Name> | null>;
 
 export interface BrokersOptions {
-  readonly partitions: number;
+  readonly plan: Plan;
   readonly clock: Clock;
   readonly ledger: Ledger;
-  /** The log of a partition has grown by these events, from that offset on. */
-  readonly onWritten: (partition: number, offset: number, eventIds: readonly string[]) => void;
   /** Whether the member in that slot ends there. */
   readonly crashesAt: (slot: number, point: CrashPoint) => boolean;
 }
@@ -55,11 +58,14 @@ export class Brokers {
   }
 
   static async start(options: BrokersOptions): Promise<Brokers> {
-    const { clock, partitions } = options;
+    const { clock, plan } = options;
+    const { retryTopic } = plan.handling;
+    const parkedIn =
+      retryTopic === null ? [] : [{ topic: RETRY_TOPIC, partitions: retryTopic.partitions }];
     const kafka = await EmbeddedKafka.start({
       brokers: BROKERS,
       clock,
-      topics: [{ topic: TOPIC, partitions }, { topic: DEAD_LETTERS }],
+      topics: [{ topic: TOPIC, partitions: plan.partitions }, { topic: DEAD_LETTERS }, ...parkedIn],
       listeners: ['writer', ...Array.from({ length: SLOTS }, (_, slot) => listenerOf(slot))].map(
         (name) => ({ name }),
       ),
@@ -92,12 +98,12 @@ export class Brokers {
     this.#troubles.push({ request, harm, times });
   }
 
-  failFetch(partition: number, error: KafkaErrorName, times: number): void {
-    this.#faults.push(this.kafka.failFetch({ topic: TOPIC, partition }, error, { times }));
+  failFetch(of: TopicPartition, error: KafkaErrorName, times: number): void {
+    this.#faults.push(this.kafka.failFetch(of, error, { times }));
   }
 
-  moveLeader(partition: number, nodeId: number): void {
-    if (!this.#down.has(nodeId)) this.kafka.moveLeader(TOPIC, partition, nodeId);
+  moveLeader({ topic, partition }: TopicPartition, nodeId: number): void {
+    if (!this.#down.has(nodeId)) this.kafka.moveLeader(topic, partition, nodeId);
   }
 
   moveCoordinator(nodeId: number): void {
@@ -164,44 +170,47 @@ export class Brokers {
   readonly #commit: Perform<'OffsetCommit'> = async (request, control) => {
     if (this.#crashes(control, 'before the commit')) return null;
     const answer = await control.handle(request);
-    const asked = request.topics.flatMap(({ partitions }) => partitions);
-    const answered = answer?.topics.flatMap(({ partitions }) => partitions) ?? [];
-    asked.forEach(({ partition, offset }, i) => {
-      if (answered[i]?.errorCode !== 0) return;
-      this.options.ledger.committed({ partition, offset: Number(offset) });
+    request.topics.forEach(({ topic, partitions }, i) => {
+      partitions.forEach(({ partition, offset }, k) => {
+        if (answer?.topics[i]?.partitions[k]?.errorCode !== 0) return;
+        this.options.ledger.committed(topic, { partition, offset: Number(offset) });
+      });
     });
     this.#crashes(control, 'after the commit');
     return answer;
   };
 
   readonly #produce: Perform<'Produce'> = async (request, control) => {
-    if (this.#crashes(control, 'before the dead letter')) return null;
+    const parks = request.topics.some(({ topic }) => topic === RETRY_TOPIC);
+    const what = parks ? 'park' : 'dead letter';
+    if (this.#crashes(control, `before the ${what}`)) return null;
     const answer = await control.handle(request);
-    request.topics.forEach(({ topic, partitions: [asked] }, i) => {
-      const [answered] = answer?.topics[i]?.partitions ?? [];
-      if (answered?.errorCode !== 0 || !asked?.records) return;
-      const records = headersIn(asked.records);
-      if (topic === DEAD_LETTERS) for (const headers of records) this.#deadLettered(headers);
-      else this.#written(asked.partition, Number(answered.baseOffset), records);
+    request.topics.forEach(({ topic, partitions }, i) => {
+      partitions.forEach(({ partition, records }, k) => {
+        const answered = answer?.topics[i]?.partitions[k];
+        if (answered?.errorCode !== 0 || !records) return;
+        const from = { partition, offset: Number(answered.baseOffset) };
+        this.#appended(topic, from, headersIn(records));
+      });
     });
-    this.#crashes(control, 'after the dead letter');
+    this.#crashes(control, `after the ${what}`);
     return answer;
   };
 
-  #written(
-    partition: number,
-    offset: number,
-    records: readonly ReadonlyMap<string, string>[],
-  ): void {
-    const ids = records.map((headers) => headers.get(HEADERS.eventId) ?? '');
-    this.options.onWritten(partition, offset, ids);
-  }
-
-  #deadLettered(headers: ReadonlyMap<string, string>): void {
-    const partition = Number(headers.get(DEAD_LETTER_HEADERS.originalPartition));
-    const offset = Number(headers.get(DEAD_LETTER_HEADERS.originalOffset));
-    const handler = headers.get(DEAD_LETTER_HEADERS.handler) ?? null;
-    this.options.ledger.deadLettered({ partition, offset }, handler);
+  #appended(topic: string, from: Place, records: readonly Headers[]): void {
+    const { ledger } = this.options;
+    switch (topic) {
+      case DEAD_LETTERS:
+        for (const { origin, handler } of records.map(deadLetterOf)) {
+          ledger.deadLettered(origin, handler);
+        }
+        break;
+      case RETRY_TOPIC:
+        ledger.appendedParked(from, records.map(parkedCopyOf));
+        break;
+      default:
+        ledger.appended(from, records.map(eventIdOf));
+    }
   }
 
   #crashes<Name extends Troubled>({ clientId }: Control<Name>, point: CrashPoint): boolean {

@@ -1,19 +1,16 @@
 import type { CompletedState } from '../../../lib/idempotency/idempotency-store.js';
-import type { Plan, PlannedRecord } from './plan.js';
+import { KnownFacts, letterAt, workOf, type ParkedCopy } from './known-facts.js';
+import type { Plan } from './plan.js';
+import { handlersOf, isPoison, type HandlerId, type PlannedRecord } from './planned-record.js';
+import { RETRY_TOPIC, type Place } from './topics.js';
 
-export const HANDLERS = { created: ['reserve', 'audit'], shipped: ['reserve'] } as const;
-export type HandlerId = (typeof HANDLERS)[keyof typeof HANDLERS][number];
-
-/** One call of a handler, in one process. */
+/** A handler's work on one record that it was called for, in one process. */
 export interface Run {
   readonly handler: HandlerId;
   readonly record: PlannedRecord;
+  /** In its own topic, wherever it was fetched from. */
+  readonly place: Place;
   readonly member: string;
-}
-
-interface Place {
-  readonly partition: number;
-  readonly offset: number;
 }
 
 /**
@@ -27,102 +24,116 @@ export class Ledger {
   /** Effects of an event whose first effect had not been completed: what a crash may repeat. */
   repeatedBeforeComplete = 0;
   readonly #records: ReadonlyMap<string, PlannedRecord>;
-  readonly #log = new Map<number, PlannedRecord[]>();
-  readonly #committed = new Map<number, number>();
+  readonly #facts = new KnownFacts();
   readonly #running = new Set<Run>();
   /** By handler and event. */
   readonly #effects = new Map<string, number>();
-  readonly #completed = new Map<string, CompletedState>();
   readonly #failures = new Map<string, number>();
-  /** By place and handler. */
-  readonly #deadLetters = new Set<string>();
-  readonly #firstPlaces = new Map<string, Place>();
-  #waitingFor = 0;
 
   constructor(
-    plan: Plan,
+    private readonly plan: Plan,
     private readonly now: () => number,
   ) {
     const records = plan.bursts.flatMap((burst) => burst.records);
     this.#records = new Map(records.map((record) => [record.id, record]));
   }
 
-  /** Whether everything that is in the log is committed. */
+  /** Whether everything that is in the logs is committed. */
   get isAtRest(): boolean {
-    return this.#waitingFor === 0;
+    return this.#facts.source.uncommitted === 0 && this.#facts.retries.uncommitted === 0;
   }
   get deadLetters(): number {
-    return this.#deadLetters.size;
+    return this.#facts.deadLetters.size;
+  }
+  get parked(): number {
+    return this.#facts.retries.places.length;
+  }
+  /** For people: what is not committed yet. */
+  get unfinished(): string[] {
+    return this.#facts.unfinished;
   }
 
   tell(line: string): void {
     this.story.push(`${this.now().toFixed(1).padStart(9)} ${line}`);
   }
 
-  /** The broker has written these events to a log; it may answer so again for what it has already. */
-  appended(partition: number, offset: number, eventIds: readonly string[]): void {
-    const log = this.#log.get(partition) ?? [];
-    this.#log.set(partition, log);
-    if (offset !== log.length) return;
-    for (const id of eventIds) {
-      const record = this.recordOf(id);
-      const place = { partition, offset: log.push(record) - 1 };
-      if (!this.#firstPlaces.has(id)) this.#firstPlaces.set(id, place);
-      this.#waitingFor++;
-      this.tell(`${nameOf(place)} is ${id}, ${record.kind}, ${record.key}, ${record.type}`);
+  violated(what: string): void {
+    this.tell(`VIOLATION: ${what}`);
+    this.violations.push(what);
+  }
+
+  /** The broker has these events in the log, from that place on; it may say so again. */
+  appended(from: Place, eventIds: readonly string[]): void {
+    const { source } = this.#facts;
+    for (const place of this.#facts.append(from, eventIds.map(this.recordOf))) {
+      const { id, kind, key, type } = source.at(place);
+      this.tell(`${source.nameOf(place)} is ${id}, ${kind}, ${key}, ${type}`);
     }
   }
 
-  recordOf(id: string): PlannedRecord {
+  /** The broker has these in the retry topic, from that place on; it may say so again. */
+  appendedParked(from: Place, copies: readonly ParkedCopy[]): void {
+    const { source, retries } = this.#facts;
+    for (const place of this.#facts.appendParked(from, copies)) {
+      const { handler, eventId, level, origin } = retries.at(place);
+      const name = `${workOf(handler, eventId)} of ${source.nameOf(origin)}`;
+      this.tell(`${retries.nameOf(place)} is ${name}, level ${String(level)}`);
+      if (!source.has(origin) || source.at(origin).id !== eventId) {
+        this.violated(`${name} is parked, but was not there`);
+      }
+    }
+  }
+
+  readonly recordOf = (id: string): PlannedRecord => {
     const record = this.#records.get(id);
     if (record === undefined) throw new Error(`nobody planned ${id}`);
     return record;
-  }
+  };
 
-  /** A handler was called for the record at that place. */
-  begin(run: Run, place: Place): void {
-    const { handler, record, member } = run;
-    const name = `${handler} of ${record.id}`;
-    this.tell(`${member}: ${name} begins, from ${nameOf(place)}`);
-    if (this.#completed.has(nameOfWork(run))) this.violated(`${name} runs though completed`);
-    for (const other of this.#running) {
-      if (other.record.key !== record.key) continue;
-      if (other.record.id !== record.id || other.handler === handler) {
-        this.violated(`${name} runs beside ${other.handler} of ${other.record.id}`);
+  /** A handler was called, for these records in this order. */
+  begin(call: readonly Run[]): void {
+    const { source } = this.#facts;
+    call.forEach((run, i) => {
+      const name = nameOf(run);
+      this.tell(`${run.member}: ${name} begins, from ${source.nameOf(run.place)}`);
+      if (this.#facts.completed.has(name)) this.violated(`${name} runs though completed`);
+      for (const other of this.#running) {
+        if (!this.#mayBeBeside(run, other, call)) {
+          this.violated(`${name} runs beside ${nameOf(other)}`);
+        }
       }
-    }
-    for (let offset = 0; offset < place.offset; offset++) {
-      const earlier = { partition: place.partition, offset };
-      if (this.#at(earlier)?.key === record.key && !this.#hasEnded(earlier)) {
-        this.violated(`${name} runs before ${nameOf(earlier)} has ended`);
+      const before = call.slice(0, i).map(({ place }) => source.nameOf(place));
+      for (const place of this.#waitedForBy(run).map((each) => source.nameOf(each))) {
+        if (!before.includes(place)) this.violated(`${name} runs before ${place} has ended`);
       }
-    }
-    this.#running.add(run);
+      this.#running.add(run);
+    });
   }
 
   effect(run: Run): void {
-    const work = nameOfWork(run);
-    this.tell(`${run.member}: ${run.handler} of ${run.record.id} takes effect`);
-    if (this.#completed.has(work)) this.violated(`${work} takes effect again though completed`);
+    const work = nameOf(run);
+    this.tell(`${run.member}: ${work} takes effect`);
+    if (this.#facts.completed.has(work)) {
+      this.violated(`${work} takes effect again though completed`);
+    }
     const times = this.#effects.get(work) ?? 0;
     if (times > 0) this.repeatedBeforeComplete++;
     this.#effects.set(work, times + 1);
     this.effects++;
   }
 
-  /** Counts a failure; answers how many there were, this one included, in whatever process. */
-  failure(run: Run): number {
-    const failures = (this.#failures.get(nameOfWork(run)) ?? 0) + 1;
-    this.#failures.set(nameOfWork(run), failures);
-    return failures;
+  /** Counts a failure, in whatever process. */
+  failure(run: Run): void {
+    this.tell(`${run.member}: ${nameOf(run)} fails`);
+    this.#failures.set(nameOf(run), this.failuresOf(run) + 1);
   }
 
   failuresOf(run: Run): number {
-    return this.#failures.get(nameOfWork(run)) ?? 0;
+    return this.#failures.get(nameOf(run)) ?? 0;
   }
 
-  end(run: Run): void {
-    this.#running.delete(run);
+  end(call: readonly Run[]): void {
+    for (const run of call) this.#running.delete(run);
   }
 
   died(member: string): void {
@@ -131,114 +142,97 @@ export class Ledger {
 
   /** The store has a mark. */
   completed(handler: string, eventId: string, state: CompletedState): void {
-    const work = `${handler}/${eventId}`;
-    const before = this.#completed.get(work);
+    const { completed, deadLetters } = this.#facts;
+    const work = workOf(handler, eventId);
+    const before = completed.get(work);
     if (before === state) return;
     this.tell(`store: ${work} is ${state}`);
     if (before !== undefined) this.violated(`${work} was ${before} and is ${state}`);
+    if (state === 'parked') {
+      if (!this.#facts.isParked(work)) this.violated(`${work} is ${state}, but not in its topic`);
+      return;
+    }
     if (state === 'done' && !this.#effects.has(work)) this.violated(`${work} is done undone`);
-    const first = this.#firstPlaces.get(eventId);
-    const letter = first === undefined ? '' : nameOfLetter(first, handler);
-    if (state === 'dead' && !this.#deadLetters.has(letter)) {
+    const letter = this.#facts.letterOf(eventId, handler) ?? '';
+    if (state === 'dead' && !deadLetters.has(letter)) {
       this.violated(`${work} is dead, but not in the dead-letter topic`);
     }
-    this.#completed.set(work, state);
+    completed.set(work, state);
   }
 
   /** The broker has a dead letter. */
   deadLettered(place: Place, handler: string | null): void {
-    const letter = nameOfLetter(place, handler);
+    const letter = letterAt(place, handler);
     this.tell(`dead letter of ${letter}`);
-    this.#deadLetters.add(letter);
+    this.#facts.deadLetters.add(letter);
   }
 
   /** The broker has accepted an offset. */
-  committed({ partition, offset }: Place): void {
-    const before = this.#committed.get(partition) ?? 0;
-    this.tell(`p${String(partition)} is committed to ${String(offset)}`);
-    if (offset < before) this.violated(`a commit goes back from ${nameOf({ partition, offset })}`);
-    for (let at = before; at < offset; at++) {
-      const passed = { partition, offset: at };
-      if (!this.#hasEnded(passed)) this.violated(`a commit passes ${nameOf(passed)}`);
+  committed(topic: string, place: Place): void {
+    const { source, retries } = this.#facts;
+    const log = topic === RETRY_TOPIC ? retries : source;
+    const name = log.nameOf(place);
+    this.tell(`committed to ${name}`);
+    if (place.offset < log.committed(place.partition)) this.violated(`committed back to ${name}`);
+    for (const passed of log.commit(place)) {
+      const isPast = log === retries ? this.#facts.isRetried(passed) : this.#facts.isPast(passed);
+      if (!isPast) this.violated(`a commit passes ${log.nameOf(passed)}`);
     }
-    this.#committed.set(partition, offset);
-    this.#waitingFor -= offset - before;
   }
 
   /** At rest, all must have come to its end, and only the poison to the dead letters. */
   judge(): void {
-    const wanted = new Set<string>();
-    for (const place of this.#places()) {
-      const record = this.#at(place);
-      if (record === undefined) continue;
+    const { source, completed, deadLetters } = this.#facts;
+    const wanted = new Set<string | null>();
+    for (const place of source.places) {
+      const record = source.at(place);
       for (const handler of handlersOf(record)) {
-        const work = `${handler}/${record.id}`;
+        const work = workOf(handler, record.id);
         if (isPoison(record, handler)) {
-          const first = this.#firstPlaces.get(record.id);
-          if (first !== undefined) wanted.add(nameOfLetter(first, handler));
+          wanted.add(this.#facts.letterOf(record.id, handler));
           if (this.#effects.has(work)) this.violated(`${work} is poison and took effect`);
         } else if (!this.#effects.has(work)) {
           this.violated(`${work} is lost`);
         }
+        if (!completed.has(work)) this.violated(`${work} has not ended`);
       }
-      if (record.kind === 'unknown-version') wanted.add(nameOfLetter(place, null));
+      if (record.kind === 'unknown-version') wanted.add(letterAt(place, null));
     }
     for (const letter of wanted) {
-      if (!this.#deadLetters.has(letter)) this.violated(`${letter} is not in the dead letters`);
+      if (letter === null || deadLetters.has(letter)) continue;
+      this.violated(`${letter} is not in the dead letters`);
     }
-    for (const letter of this.#deadLetters) {
+    for (const letter of deadLetters) {
       if (!wanted.has(letter)) this.violated(`${letter} is in the dead letters`);
     }
   }
 
-  /** For people: what is not committed yet. */
-  get unfinished(): string[] {
-    return [...this.#places()]
-      .filter(({ partition, offset }) => offset >= (this.#committed.get(partition) ?? 0))
-      .map((place) => `${nameOf(place)}${this.#hasEnded(place) ? ' (ended)' : ''}`);
+  /** Whether two runs neither break the order of their key nor do one thing twice. */
+  #mayBeBeside(run: Run, other: Run, call: readonly Run[]): boolean {
+    if (run.record.key !== other.record.key) return true;
+    if (run.record.id === other.record.id) return run.handler !== other.handler;
+    if (this.#isOutOfLine(run) || this.#isOutOfLine(other)) return true;
+    if (this.plan.handling.batch === null) return false;
+    return run.handler !== other.handler || call.includes(other);
   }
 
-  #hasEnded(place: Place): boolean {
-    const record = this.#at(place);
-    if (record === undefined) return false;
-    if (record.kind === 'unknown-version') return this.#deadLetters.has(nameOfLetter(place, null));
-    return handlersOf(record).every((handler) => this.#completed.has(`${handler}/${record.id}`));
+  /** What comes before a run in its key and has not ended. Handlers of batches keep an order each. */
+  #waitedForBy(run: Run): Place[] {
+    if (this.#isOutOfLine(run)) return [];
+    const { source } = this.#facts;
+    const { key } = run.record;
+    const handlers = this.plan.handling.batch === null ? undefined : [run.handler];
+    return source
+      .before(run.place)
+      .filter((place) => source.at(place).key === key && !this.#facts.isPast(place, handlers));
   }
 
-  #at({ partition, offset }: Place): PlannedRecord | undefined {
-    return this.#log.get(partition)?.[offset];
-  }
-
-  *#places(): Iterable<Place> {
-    for (const [partition, log] of this.#log) {
-      for (let offset = 0; offset < log.length; offset++) yield { partition, offset };
-    }
-  }
-
-  violated(what: string): void {
-    this.tell(`VIOLATION: ${what}`);
-    this.violations.push(what);
+  /** What is in the retry topic has given up its place among the others of its key. */
+  #isOutOfLine(run: Run): boolean {
+    return this.#facts.isParked(nameOf(run));
   }
 }
 
-/** Whether that handler can never succeed with it. */
-export function isPoison({ kind }: PlannedRecord, handler: HandlerId): boolean {
-  if (kind === 'malformed') return true;
-  return handler === 'reserve' && (kind === 'refused' || kind === 'hopeless');
-}
-
-function handlersOf({ kind, type }: PlannedRecord): readonly HandlerId[] {
-  return kind === 'foreign' || kind === 'unknown-version' ? [] : HANDLERS[type];
-}
-
-function nameOf({ partition, offset }: Place): string {
-  return `p${String(partition)}@${String(offset)}`;
-}
-
-function nameOfLetter(place: Place, handler: string | null): string {
-  return `${nameOf(place)}/${handler ?? 'nobody'}`;
-}
-
-function nameOfWork({ handler, record }: Run): string {
-  return `${handler}/${record.id}`;
+function nameOf({ handler, record }: Run): string {
+  return workOf(handler, record.id);
 }

@@ -1,21 +1,18 @@
-import type { EventContext } from '../../../lib/consuming/event-context.js';
-import type { BoundHandler } from '../../../lib/consuming/event-handler.js';
 import type { Clock, TimerHandle } from '../../../lib/contracts/clock.js';
 import { kafkaJsDriver } from '../../../lib/kafka/drivers/kafkajs/kafkajs-driver.js';
 import type { KafkaDriver } from '../../../lib/kafka/driver.js';
 import type { ConnectionSettings } from '../../../lib/kafka/connection.js';
-import { NonRetryableEventError } from '../../../lib/kafka-events.errors.js';
 import { KafkaEventsEngine } from '../../../lib/kafka-events.engine.js';
 import { resolveOptions } from '../../../lib/resolve-options.js';
-import { anyEvent, handlerOf } from '../../support/engine.js';
 import type { Link } from '../../simulation/virtual-network.js';
-import { clientIdOf, GROUP, TOPIC } from './brokers.js';
-import { isPoison, type HandlerId, type Ledger, type Run } from './ledger.js';
-import { SESSION_MS, type CrashPoint, type Plan } from './plan.js';
-import type { SharedStore, StoreUser } from './shared-store.js';
+import { clientIdOf } from './brokers.js';
+import { PlannedHandlers, type HandlerProcess } from './handlers.js';
+import type { Ledger } from './ledger.js';
+import type { CrashPoint } from './moves.js';
+import { SESSION_MS, type Plan } from './plan.js';
+import type { SharedStore } from './shared-store.js';
+import { GROUP } from './topics.js';
 
-const CREATED = anyEvent('order.created', TOPIC);
-const SHIPPED = anyEvent('order.shipped', TOPIC);
 const SILENT = { error: () => 0, warn: () => 0, log: () => 0, debug: () => 0 };
 
 export interface MemberParts {
@@ -35,7 +32,7 @@ export interface MemberParts {
  * One process of the service: an engine with its own connections, clock and store client. Once it is
  * dead, none of these does anything any more, and what waits for one of them waits for ever.
  */
-export class Member implements StoreUser {
+export class Member implements HandlerProcess {
   alive = true;
   leaving = false;
   readonly #engine: KafkaEventsEngine;
@@ -84,8 +81,10 @@ export class Member implements StoreUser {
   }
 
   start(): void {
-    this.#engine.consumers.start(this.#handlers()).catch((error: unknown) => {
-      if (this.alive) this.parts.ledger.violated(`${this.name} does not boot: ${String(error)}`);
+    const { plan, ledger } = this.parts;
+    const { bound } = new PlannedHandlers(plan, ledger, this);
+    this.#engine.consumers.start(bound).catch((error: unknown) => {
+      if (this.alive) ledger.violated(`${this.name} does not boot: ${String(error)}`);
     });
   }
 
@@ -121,47 +120,6 @@ export class Member implements StoreUser {
   reach(point: CrashPoint): Promise<void> {
     if (!this.alive || this.parts.crashesAt(this, point)) return new Promise(() => undefined);
     return Promise.resolve();
-  }
-
-  #handlers(): BoundHandler[] {
-    const { concurrency } = this.parts.plan;
-    const retry = { attempts: 4, initialDelayMs: 50, factor: 2, maxDelayMs: 1_000, jitter: 0.5 };
-    const idempotency = { windowMs: 30 * 60_000, scope: 'event' } as const;
-    const settings = { groupId: GROUP, concurrency, retry, idempotency };
-    const handler = (id: HandlerId, contracts: (typeof CREATED)[]) =>
-      handlerOf(id, contracts, (_, context) => this.#handle(id, context), settings);
-    return [handler('reserve', [CREATED, SHIPPED]), handler('audit', [CREATED])];
-  }
-
-  async #handle(handler: HandlerId, context: EventContext): Promise<void> {
-    const { ledger } = this.parts;
-    const record = ledger.recordOf(context.eventId);
-    const run: Run = { handler, record, member: this.name };
-    if (!this.alive) return new Promise(() => undefined);
-    ledger.begin(run, { partition: context.partition, offset: Number(context.offset) });
-    await this.sleep(record.beforeMs);
-    await this.reach('before the effect');
-    this.#failAsPlanned(run);
-    ledger.effect(run);
-    await this.reach('after the effect');
-    await this.sleep(record.afterMs);
-    ledger.end(run);
-  }
-
-  #failAsPlanned(run: Run): void {
-    const { ledger } = this.parts;
-    const { record, handler } = run;
-    const error = isPoison(record, handler)
-      ? record.kind === 'refused'
-        ? new NonRetryableEventError('poison')
-        : new Error('it never works')
-      : record.kind === 'flaky' && ledger.failuresOf(run) < record.failures
-        ? new Error('it did not work')
-        : null;
-    if (error === null) return;
-    ledger.failure(run);
-    ledger.end(run);
-    throw error;
   }
 
   /** A clock whose timers die with the process. */

@@ -3,9 +3,11 @@ import { systemClock } from '../../../lib/contracts/clock.js';
 import { connectionTo } from '../../support/kafka-driver.js';
 import type { SimulatedNode } from '../../simulation/simulated-node.js';
 import { Brokers } from './brokers.js';
+import type { HandlingKind } from './handling.js';
 import { Ledger } from './ledger.js';
 import { Member } from './member.js';
-import { SLOTS, type CrashPoint, type Move, type Plan } from './plan.js';
+import { SLOTS, type CrashPoint, type Move } from './moves.js';
+import type { Plan } from './plan.js';
 import { SharedStore } from './shared-store.js';
 import { Writer } from './writer.js';
 
@@ -16,11 +18,14 @@ const REPLACED_AFTER_MS = 2_000;
 
 /** What became of a plan. */
 export interface Report {
+  readonly handling: HandlingKind;
   readonly violations: readonly string[];
   readonly story: readonly string[];
   readonly effects: number;
   readonly repeatedBeforeComplete: number;
   readonly deadLetters: number;
+  /** Records of the retry topic. */
+  readonly parked: number;
   /** Processes that ended without leaving, before the end of the plan. */
   readonly deaths: number;
   /** Moves of the plan, and requests that met trouble. */
@@ -82,11 +87,13 @@ export class Scenario {
     if (end === 'reached') ledger.judge();
     else ledger.violated(`no rest (${end}): ${ledger.unfinished.join(', ')}; ${this.#states()}`);
     return {
+      handling: plan.handling.kind,
       violations: ledger.violations,
       story: ledger.story,
       effects: ledger.effects,
       repeatedBeforeComplete: ledger.repeatedBeforeComplete,
       deadLetters: ledger.deadLetters,
+      parked: ledger.parked,
       deaths: this.#deaths,
       faults: plan.moves.length + this.#openBrokers.troublesMet,
       restedAfterMs: node.time.now() - calmAt,
@@ -95,12 +102,9 @@ export class Scenario {
 
   async #open(): Promise<Writer> {
     const starting = Brokers.start({
-      partitions: this.plan.partitions,
+      plan: this.plan,
       clock: systemClock,
       ledger: this.#ledger,
-      onWritten: (partition, offset, eventIds) => {
-        this.#ledger.appended(partition, offset, eventIds);
-      },
       crashesAt: (slot, point) => {
         const member = this.#members[slot];
         return member?.alive !== true || this.#crashesAt(member, point);
@@ -148,7 +152,7 @@ export class Scenario {
         this.#freeze(move.slot, move.ms);
         break;
       case 'move-leader':
-        brokers.moveLeader(move.partition, move.nodeId);
+        brokers.moveLeader(move.of, move.nodeId);
         break;
       case 'move-coordinator':
         brokers.moveCoordinator(move.nodeId);
@@ -163,7 +167,7 @@ export class Scenario {
         brokers.trouble(move.request, move.harm, move.times);
         break;
       case 'fetch-fails':
-        brokers.failFetch(move.partition, move.error, move.times);
+        brokers.failFetch(move.of, move.error, move.times);
         break;
       case 'store-away':
         this.#store.beAway(move.ms);

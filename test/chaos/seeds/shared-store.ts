@@ -9,8 +9,9 @@ import type {
 } from '../../../lib/idempotency/idempotency-store.js';
 import type { Clock } from '../../../lib/contracts/clock.js';
 import { NaiveStore } from '../../support/naive-store.js';
+import type { HandlerProcess } from './handlers.js';
 import type { Ledger } from './ledger.js';
-import type { CrashPoint, StoreCall } from './plan.js';
+import type { StoreCall } from './moves.js';
 
 const TRAVEL_MS = 2;
 
@@ -34,7 +35,7 @@ export class SharedStore {
     this.#entries = new NaiveStore(clock);
   }
 
-  client(member: StoreUser): IdempotencyStore {
+  client(member: HandlerProcess): IdempotencyStore {
     return new StoreClient(this, member);
   }
 
@@ -72,20 +73,13 @@ export class SharedStore {
   }
 }
 
-/** The process on the other end of a store's connection. */
-export interface StoreUser {
-  /** Never resolves in a process that is gone. */
-  sleep(ms: number): Promise<void>;
-  reach(point: CrashPoint): Promise<void>;
-}
-
 class StoreClient implements IdempotencyStore {
   readonly name = 'shared';
   readonly inProcess = false;
 
   constructor(
     private readonly store: SharedStore,
-    private readonly user: StoreUser,
+    private readonly user: HandlerProcess,
   ) {}
 
   async claim(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]> {

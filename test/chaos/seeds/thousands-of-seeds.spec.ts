@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { TestProcess } from '../../support/child-process.js';
+import { HANDLING_KINDS, type HandlingKind } from './handling.js';
 import type { SeedLine } from './seed-line.js';
 
 /**
@@ -10,6 +11,8 @@ import type { SeedLine } from './seed-line.js';
  *
  *     SEED=17 npm run test:integration -- thousands-of-seeds       tells the story of one
  *     SEEDS=5000 npm run test:integration -- thousands-of-seeds    plays more of them
+ *
+ * The dice choose how handlers take records; HANDLING=batches, say, beside either has all do it so.
  */
 const SEEDS = Number(process.env.SEEDS ?? 2_000);
 const ONE = process.env.SEED;
@@ -69,10 +72,15 @@ function figuresOf(lines: readonly SeedLine[]): string {
   const sum = (figure: (line: SeedLine) => number): number =>
     lines.reduce((total, line) => total + figure(line), 0);
   const longest = Math.max(...lines.map(({ restedAfterMs }) => restedAfterMs));
+  const seeds = (kind: HandlingKind): [HandlingKind, number] => [
+    kind,
+    lines.filter(({ handling }) => handling === kind).length,
+  ];
   return JSON.stringify({
-    seeds: lines.length,
+    seeds: Object.fromEntries(HANDLING_KINDS.map(seeds)),
     effects: sum(({ effects }) => effects),
     deadLetters: sum(({ deadLetters }) => deadLetters),
+    parked: sum(({ parked }) => parked),
     deaths: sum(({ deaths }) => deaths),
     faults: sum(({ faults }) => faults),
     repeatedBeforeComplete: sum(({ repeatedBeforeComplete }) => repeatedBeforeComplete),

@@ -1,8 +1,9 @@
 import { HEADERS } from '../../../lib/contracts/event-headers.js';
 import type { KafkaDriver, ProducerDriver } from '../../../lib/kafka/driver.js';
 import type { OutRecord } from '../../../lib/kafka/records.js';
-import { TOPIC, type Brokers } from './brokers.js';
-import type { PlannedRecord } from './plan.js';
+import type { Brokers } from './brokers.js';
+import type { PlannedRecord } from './planned-record.js';
+import { TOPIC } from './topics.js';
 
 /** Who writes the records: one after the other and each once, as far as it can be told. */
 export class Writer {
