@@ -1,5 +1,6 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { gzipSync, unzipSync } from 'node:zlib';
+import { dateOf } from '../support/date-of.js';
 import { seededRandom } from '../support/seeded-random.js';
 import { VirtualNetwork, type Link } from './virtual-network.js';
 import { VirtualTime, type RunEnd } from './virtual-time.js';
@@ -56,11 +57,7 @@ export class SimulatedNode {
       clearInterval: time.clear,
       clearImmediate: time.clear,
     });
-    Date.now = () => time.now();
-    globalThis.Date = new Proxy(Date, {
-      construct: (date, given) =>
-        Reflect.construct(date, given.length === 0 ? [time.now()] : given) as Date,
-    });
+    globalThis.Date = dateOf(() => time.now());
     performance.now = () => time.exactly() - BEGIN;
     Object.defineProperty(performance, 'timeOrigin', { value: BEGIN });
     replace('node:timers/promises', {

@@ -14,7 +14,7 @@ import { asRebalance, outOfRangePartition, toDriverError } from './kafkajs-error
 import { emptyBatch, rawMessagesOf, toRecordBatch } from './kafkajs-records.js';
 import { Membership } from './membership.js';
 import { PartialFetch, type FetchRequest } from './partial-fetch.js';
-import { PartialMetadata } from './partial-metadata.js';
+import { PartialMetadata, type MetadataGapsOwner } from './partial-metadata.js';
 import { preJoinAssigners, type JoinAnswer, type MembershipObserver } from './pre-join-assigner.js';
 import type { PastAssignment } from './sticky-assigner.js';
 import { withinMs } from '../../../contracts/within.js';
@@ -83,14 +83,15 @@ export class ConsumerSession implements MembershipObserver {
       const said = `reading from offset ${offset}: ${message}`;
       owner.fetchFailed(partition, new DriverError(kind, said, { cause: error }));
     });
-    this.metadata = new PartialMetadata({
+    const gaps: MetadataGapsOwner = {
       unavailable: (topics) => {
         owner.unavailable(this.driverErrors(topics));
       },
       leaderless: (partition, error) => {
         owner.fetchFailed(partition, toDriverError(error, 'finding its leader', 'consumer'));
       },
-    });
+    };
+    this.metadata = new PartialMetadata(gaps, config.metadataMaxAgeMs);
     this.consumer = client.kafka.consumer({
       groupId: config.groupId,
       partitionAssigners: preJoinAssigners(this),

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { gzip as zlibGzip, unzip as zlibUnzip } from 'node:zlib';
 import kafkajs, { CompressionTypes } from 'kafkajs';
+import { systemClock } from '../../../contracts/clock.js';
 import { DriverError, toError } from '../../../kafka-events.errors.js';
 import type { ConnectionSettings } from '../../connection.js';
 import type { DriverLog } from '../../driver.js';
@@ -10,11 +11,12 @@ import type { DriverLog } from '../../driver.js';
 const KAFKAJS_VERSION = '2.2.4';
 
 /**
- * Mends kafkajs 2.2.4, for the whole process, in two places. May be called again; does nothing with
+ * Mends kafkajs 2.2.4, for the whole process, in three places. May be called again; does nothing with
  * `patchKafkaJs: false` or on any other release.
  *
  * - Its request queue re-arms a timer every millisecond on every idle connection.
  * - A compressed batch is decompressed without any bound, so that a few kilobytes can take all memory.
+ * - Where the time of day is set back by an hour it sends no heartbeat for an hour.
  *
  * The bound is process-wide too: of several, the widest holds.
  */
@@ -30,13 +32,24 @@ export function patchKafkaJs(
   }
   if (!settings.patchKafkaJs) return;
   boundDecompression(settings.maxDecompressedBatchBytes);
-  try {
-    restIdleTimers(require('kafkajs/src/network/requestQueue/index.js'));
-  } catch (error) {
-    // Bundled applications have no such file.
-    const reason = toError(error).message;
-    log('warn', `kafkajs keeps a timer running on idle connections: ${reason}`);
-  }
+  // Bundled applications have no such files.
+  const mend = (file: string, by: (module: unknown) => void, otherwise: string): void => {
+    try {
+      by(require(`kafkajs/src/${file}`));
+    } catch (error) {
+      log('warn', `kafkajs ${otherwise}: ${toError(error).message}`);
+    }
+  };
+  mend(
+    'network/requestQueue/index.js',
+    restIdleTimers,
+    'keeps a timer running on idle connections',
+  );
+  mend(
+    'consumer/consumerGroup.js',
+    beatOn,
+    'sends no heartbeats where the time of day was set back',
+  );
 }
 
 const PATCHED = Symbol.for('nestjs-kafka-events.patched');
@@ -57,6 +70,29 @@ function restIdleTimers(requestQueue: unknown): void {
     function (this: RequestQueue) {
       // With nothing pending there is nothing to check; the next request asks again.
       if (this.pending.length > 0) schedule.call(this);
+    },
+    { [PATCHED]: true as const },
+  );
+}
+
+interface ConsumerGroupPrototype {
+  heartbeat: ((this: ConsumerGroup, options: object) => Promise<void>) & { [PATCHED]?: true };
+}
+
+interface ConsumerGroup {
+  /** When it sent the latest one, in milliseconds since the Unix epoch. */
+  lastRequest: number;
+}
+
+function beatOn(consumerGroup: unknown): void {
+  const { prototype } = consumerGroup as { prototype: ConsumerGroupPrototype };
+  const { heartbeat } = prototype;
+  if (heartbeat[PATCHED]) return;
+  prototype.heartbeat = Object.assign(
+    function (this: ConsumerGroup, options: object) {
+      // From a time that has yet to come, because that was set back: it would wait for it.
+      if (this.lastRequest > systemClock.wallTime().getTime()) this.lastRequest = 0;
+      return heartbeat.call(this, options);
     },
     { [PATCHED]: true as const },
   );

@@ -45,11 +45,16 @@ export class PartialMetadata {
   private readAt = 0;
   private vanished = false;
 
-  constructor(private readonly owner: MetadataGapsOwner) {}
+  /** @param maxAgeMs how old an answer without gaps may be; kafkajs goes by the time of day, which may be set. */
+  constructor(
+    private readonly owner: MetadataGapsOwner,
+    private readonly maxAgeMs: number,
+  ) {}
 
-  /** Whether it is time to ask again for what was missing. */
+  /** Whether it is time to ask again, sooner for what was missing. */
   get isDue(): boolean {
-    return this.hasGaps && performance.now() - this.readAt >= ASK_AGAIN_MS;
+    const ageMs = performance.now() - this.readAt;
+    return ageMs >= (this.hasGaps ? ASK_AGAIN_MS : this.maxAgeMs);
   }
 
   /** True once after a topic that was there has gone: its partitions are to be given up. */

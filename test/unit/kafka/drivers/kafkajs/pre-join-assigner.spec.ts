@@ -34,7 +34,10 @@ describe('preJoinAssigner', () => {
     members: (count) => told.push(`${count} members`),
     topics: [topic],
     leaderAway: () => undefined,
-    metadata: new PartialMetadata({ unavailable: () => undefined, leaderless: () => undefined }),
+    metadata: new PartialMetadata(
+      { unavailable: () => undefined, leaderless: () => undefined },
+      30_000,
+    ),
   };
 
   beforeEach(() => {
