@@ -1,8 +1,5 @@
-import {
-  DeadLetterRequestedError,
-  HandlerTimeoutError,
-  ShutdownError,
-} from '../kafka-events.errors.js';
+import { DeadLetterRequestedError } from '../kafka-events.errors.js';
+import { CallSignal } from './call-signal.js';
 import { ConsumedEvent } from './consumed-event.js';
 
 /**
@@ -11,13 +8,13 @@ import { ConsumedEvent } from './consumed-event.js';
  * Made by the engine; for tests see `createEventContext`.
  */
 export class EventContext extends ConsumedEvent {
-  #abort: AbortController | undefined;
+  /** @internal */
+  readonly call = new CallSignal();
   #givenUp: DeadLetterRequestedError | null = null;
 
   /** Aborted when the handler exceeds its timeout, or the process gives up waiting for it. */
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    return this.#abort.signal;
+    return this.call.signal;
   }
 
   /** Gives up on the record: dead letter, reason `handler-requested`. */
@@ -29,26 +26,5 @@ export class EventContext extends ConsumedEvent {
   /** @internal What `deadLetter` threw: others may have put another error in its place. */
   get givenUp(): DeadLetterRequestedError | null {
     return this.#givenUp;
-  }
-
-  /** @internal Whether the process gave up waiting: what comes after is not the handler's failure. */
-  get abandoned(): boolean {
-    return this.#abort?.signal.reason instanceof ShutdownError;
-  }
-
-  /** @internal Whether its signal is aborted. */
-  get ended(): boolean {
-    return this.#abort?.signal.aborted === true;
-  }
-
-  /** @internal Whether the handler's time is up. */
-  get timedOut(): boolean {
-    return this.#abort?.signal.reason instanceof HandlerTimeoutError;
-  }
-
-  /** @internal */
-  abort(reason: Error): void {
-    this.#abort ??= new AbortController();
-    this.#abort.abort(reason);
   }
 }

@@ -54,7 +54,7 @@ export class FailureStep {
   /** Shows a failed call to the handler's filters, then judges it. Never rejects. */
   async judge(course: HandlerCourse, result: FailedCall): Promise<Fate> {
     const { context, error } = result;
-    if (context.abandoned) return ABANDONED;
+    if (context.call.abandoned) return ABANDONED;
     const overdue = result.kind === 'overdue';
     if (overdue) course.overdue = result.later;
     const outcome = await this.askFilters(course, { error, payload: course.payload, context });

@@ -432,7 +432,7 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
 
   /** Tells handlers that are still running that nobody waits for them any more. */
   #abandon(): void {
-    for (const { context } of this.parts.running) context.abort(new ShutdownError());
+    for (const { context } of this.parts.running) context.call.abort(new ShutdownError());
   }
 
   #ref({ topic, partition }: TopicPartition): TopicPartition & { readonly groupId: string } {

@@ -96,7 +96,7 @@ export class HandlerCall extends TimedCall<EventContext, CallSurroundings> imple
 
   #claimed(taken: Claimed): boolean {
     // Nobody would end a claim that comes after the end: its lease does.
-    if (this.context.ended) this.around.claims.drop(this.course);
+    if (this.context.call.aborted) this.around.claims.drop(this.course);
     this.#throwIfEnded();
     if (this.#over) return false;
     const answer = taken === 'go' && this.course.suspect ? AS_SUSPECT : taken;
@@ -106,7 +106,7 @@ export class HandlerCall extends TimedCall<EventContext, CallSurroundings> imple
 
   /** Too late to begin: the record may be dead-lettered, or somebody else's, by now. */
   #throwIfEnded(): void {
-    if (!this.context.ended) return;
+    if (!this.context.call.aborted) return;
     const { id, timeoutMs } = this.course.runtime.handler.settings;
     throw new HandlerTimeoutError(id, timeoutMs);
   }

@@ -1,11 +1,11 @@
 import type { Clock, TimerHandle } from '../contracts/clock.js';
+import type { CallSignal } from './call-signal.js';
 import type { OwnedPartition } from './owned-partition.js';
 
 /** What a handler at work was given, as others see it. */
 export interface RunningContext {
   readonly handlerId: string;
-  /** Tells the handler that nobody waits for it any more. */
-  abort(reason: Error): void;
+  readonly call: CallSignal;
 }
 
 /** A handler at work on a record, or on a batch of them. */

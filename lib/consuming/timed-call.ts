@@ -14,12 +14,6 @@ export type CallEnding =
 
 export const SUCCEEDED: CallEnding & { readonly kind: 'succeeded' } = { kind: 'succeeded' };
 
-/** What a handler is given, as far as its time is concerned. */
-interface TimedContext extends RunningContext {
-  /** Whether it was told that its time is up. */
-  readonly timedOut: boolean;
-}
-
 /** What a call needs to keep its time. */
 export interface TimedSurroundings {
   readonly running: RunningHandlers;
@@ -32,7 +26,7 @@ export interface TimedSurroundings {
  * is given up. It is never called again here while its promise is pending.
  */
 export abstract class TimedCall<
-  Context extends TimedContext,
+  Context extends RunningContext,
   Around extends TimedSurroundings,
 > implements RunningHandler {
   dueAt = Number.POSITIVE_INFINITY;
@@ -78,9 +72,10 @@ export abstract class TimedCall<
     const { id, timeoutMs } = this.course.runtime.handler.settings;
     const { clock, running, signals } = this.around;
     const error = new HandlerTimeoutError(id, timeoutMs);
-    if (!this.context.timedOut) {
+    const { call } = this.context;
+    if (!call.timedOut) {
       signals.emit('handlerTimedOut', { ...this.course.ref, timeoutMs });
-      this.context.abort(error);
+      call.abort(error);
       return clock.now() + timeoutMs;
     }
     running.delete(this);

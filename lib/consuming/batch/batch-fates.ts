@@ -55,7 +55,7 @@ export class BatchFates {
     { batch, result }: EndedBatch,
     first: BatchEntry | undefined,
   ): Promise<EventOutcome | null> | null {
-    if (result.kind === 'succeeded' || first === undefined || batch.abandoned) return null;
+    if (result.kind === 'succeeded' || first === undefined || batch.call.abandoned) return null;
     const { error } = result;
     return this.failure.askFilters(first.course, { error, payload: batch, context: batch });
   }
@@ -85,7 +85,7 @@ export class BatchFates {
   ): Fate {
     const { course } = entry;
     if (result.kind === 'succeeded') return SUCCEEDED;
-    if (batch.abandoned) return ABANDONED;
+    if (batch.call.abandoned) return ABANDONED;
     const overdue = result.kind === 'overdue';
     if (overdue) course.overdue = result.later;
     const shared = undecided.length > 1;

@@ -1,12 +1,8 @@
 import { BaseRpcContext } from '@nestjs/microservices';
 
 import type { InRecord } from '../../kafka/records.js';
-import {
-  BatchDecisionError,
-  HandlerTimeoutError,
-  ShutdownError,
-  toError,
-} from '../../kafka-events.errors.js';
+import { BatchDecisionError, toError } from '../../kafka-events.errors.js';
+import { CallSignal } from '../call-signal.js';
 import type { EventDelivery } from '../consumed-event.js';
 import { BatchItem } from './batch-item.js';
 
@@ -47,7 +43,8 @@ export class EventBatch<T = unknown> extends BaseRpcContext implements Iterable<
   readonly #content: BatchContent<T>;
   readonly #decisions = new Map<number, BatchDecision>();
   readonly #items = new Map<number, BatchItem<T>>();
-  #abort: AbortController | undefined;
+  /** @internal */
+  readonly call = new CallSignal();
   #over = false;
 
   /** @internal Made by the engine; for tests see `createEventBatch`. */
@@ -78,8 +75,7 @@ export class EventBatch<T = unknown> extends BaseRpcContext implements Iterable<
   }
   /** Aborted when the handler exceeds its timeout, or the process gives up waiting for it. */
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    return this.#abort.signal;
+    return this.call.signal;
   }
 
   /** One event with its payload, ids, headers and `publish`. @throws BatchDecisionError for an index out of range. */
@@ -146,22 +142,6 @@ export class EventBatch<T = unknown> extends BaseRpcContext implements Iterable<
   /** @internal Nobody listens any more to what is said of its records. */
   end(): void {
     this.#over = true;
-  }
-
-  /** @internal Whether the process gave up waiting: what comes after is not the handler's failure. */
-  get abandoned(): boolean {
-    return this.#abort?.signal.reason instanceof ShutdownError;
-  }
-
-  /** @internal Whether the handler's time is up. */
-  get timedOut(): boolean {
-    return this.#abort?.signal.reason instanceof HandlerTimeoutError;
-  }
-
-  /** @internal */
-  abort(reason: Error): void {
-    this.#abort ??= new AbortController();
-    this.#abort.abort(reason);
   }
 
   #decide(index: number, decision: BatchDecision): void {

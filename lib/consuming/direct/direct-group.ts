@@ -129,7 +129,7 @@ export class DirectGroup {
       partition.lose();
       for (const { partition: its, context } of running) {
         if (its !== partition) continue;
-        context.abort(new HandlerTimeoutError(context.handlerId, clock.now() - startedAt));
+        context.call.abort(new HandlerTimeoutError(context.handlerId, clock.now() - startedAt));
       }
     };
     this.#underWay.add(partition);

@@ -113,7 +113,7 @@ export class DirectPass {
 
   async #failed(course: HandlerCourse, failed: FailedCall): Promise<DirectResult> {
     const { error, context } = failed;
-    if (context.abandoned) return this.#giveBack(course, ended('not-ready'));
+    if (context.call.abandoned) return this.#giveBack(course, ended('not-ready'));
     const overdue = failed.kind === 'overdue';
     if (failed.kind === 'overdue') course.overdue = failed.later;
     const shown = { error, payload: course.payload, context };
