@@ -248,7 +248,7 @@ export type {
   StalledPartition,
   FeedHealth,
   SyncServiceHealth,
-} from './observability/health.js';
+} from './observability/health-report.js';
 export type { StallReason } from './observability/stall-reason.js';
 export type { SignalCounts } from './observability/signal-hub.js';
 export type {

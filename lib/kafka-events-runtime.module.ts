@@ -15,10 +15,10 @@ import { patternHandlers } from './nest-transport/pattern-handlers.js';
 import { resolveHandler } from './options/resolve-handler.js';
 import type { OutboxRelay } from './outbox/outbox-relay.js';
 
-/** How long events of the outbox that are on their way may take; the others wait for the next start. */
-/** For changes of other systems that are being published. */
+/** How long changes of other systems that are being published may take. */
 const FEEDS_DRAIN_MS = 5_000;
 
+/** How long events of the outbox that are on their way may take; the others wait for the next start. */
 const OUTBOX_DRAIN_MS = 5_000;
 
 /**

@@ -2,22 +2,20 @@ import { randomUUID } from 'node:crypto';
 
 import { withinMs } from './contracts/within.js';
 import type { ProcessSurroundings } from './consuming/build-group.js';
-import { groupHealth } from './consuming/consumer-health.js';
 import { ConsumerControl } from './consuming/consumer-control.js';
 import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
 import { EventConsumers } from './consuming/event-consumers.js';
 import { DurablePublisher } from './hybrid/durable-publisher.js';
 import { HybridRouter } from './hybrid/hybrid-router.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
-import type { KafkaDriver } from './kafka/driver.js';
-import { KafkaEventsHealth, type OutboxHealth } from './observability/health.js';
-import type { SignalSink } from './observability/observer.js';
-import { safeRedactor } from './failure/redact.js';
+import { KafkaEventsHealth } from './observability/health.js';
+import { redacted, safeRedactor } from './failure/redact.js';
 import { RecordTroubles } from './observability/record-troubles.js';
 import { SignalHub } from './observability/signal-hub.js';
 import { signalLog, type Log } from './observability/signal-log.js';
 import { EventOutbox } from './outbox/event-outbox.js';
-import { OutboxRelay } from './outbox/outbox-relay.js';
+import type { OutboxRelay } from './outbox/outbox-relay.js';
+import { relayOf } from './outbox/relay-of.js';
 import { encoderFor } from './publishing/event-encoder.js';
 import { EventPublisher } from './publishing/event-publisher.js';
 import { RecordSender } from './publishing/record-sender.js';
@@ -113,7 +111,7 @@ export class KafkaEventsEngine {
       sink: this.publisher,
       ...{ clock, signals, random: Math.random },
     });
-    this.outboxRelay = this.relayOf(driver, signals);
+    this.outboxRelay = relayOf(this.surroundings);
     this.outbox = new EventOutbox({
       store: settings.outbox?.store ?? null,
       encoder: encoderFor(settings, randomUUID),
@@ -155,67 +153,23 @@ export class KafkaEventsEngine {
     await withinMs(Promise.allSettled(closing), CLOSE_STORE_MS);
   }
 
-  private relayOf(driver: KafkaDriver, sink: SignalSink): OutboxRelay | null {
-    const { outbox, clock, producer, connection, deadLetter } = this.settings;
-    if (outbox === null) return null;
-    return new OutboxRelay({
-      ...{ settings: outbox, driver, clock, sink },
-      random: Math.random,
-      redact: safeRedactor(deadLetter.redact),
-      owner: randomUUID(),
-      maxBatchRecords: producer.maxBatchRecords,
-      requestTimeoutMs: connection.requestTimeoutMs,
-    });
-  }
-
-  private outboxHealth(redacted: (error: Error) => string): OutboxHealth | null {
-    if (this.outboxRelay === null) return null;
-    const { leading, stats, failing, storeError } = this.outboxRelay.state;
-    return {
-      leading,
-      pending: stats?.pending ?? null,
-      oldestAgeMs: stats?.oldestAgeMs ?? null,
-      held: stats?.held ?? null,
-      failing: failing.map(({ topic, error }) => ({ topic, error: redacted(error) })),
-      storeError: storeError === null ? null : redacted(storeError),
-    };
-  }
-
   private healthOf(signals: SignalHub): KafkaEventsHealth {
-    const { clock, deadLetter } = this.settings;
-    const { publisher, consumers, control, sync, views } = this;
-    const redact = safeRedactor(deadLetter.redact);
-    const redacted = (error: Error | null): string | null =>
-      error === null ? null : redact(error.message);
-    return new KafkaEventsHealth({
-      groups: () =>
-        consumers.consumers.map((group) =>
-          groupHealth(group, control.heldIn(group), redact, clock.now()),
-        ),
-      stalled: () => consumers.stalled,
-      views: () => views.health(),
-      publisher: () => {
-        const { bufferedEvents, bufferedBytes, lastError } = publisher.stats();
-        return { bufferedEvents, bufferedBytes, lastError: redacted(lastError) };
+    const { publisher, consumers, sync, views, feeds, outboxRelay } = this;
+    const redact = safeRedactor(this.settings.deadLetter.redact);
+    return new KafkaEventsHealth(() => ({
+      parts: {
+        groups: consumers.health(redact),
+        stalled: consumers.stalled,
+        views: views.health(),
+        publisher: publisher.health(redact),
+        sync: sync.health(redact),
+        feeds: feeds.health(redact),
+        outbox: outboxRelay?.health() ?? null,
+        bufferedBytes: consumers.bufferedBytes,
+        counts: signals.counts,
       },
-      sync: () =>
-        sync.states.map(({ trouble, ...state }) => ({
-          ...state,
-          openForMs: trouble === null ? null : clock.now() - trouble.since,
-          error: redacted(trouble?.error ?? null),
-        })),
-      outbox: () => this.outboxHealth((error) => redact(error.message)),
-      feeds: () =>
-        this.feeds.pollers.map(({ feed, leading, polledAt, error }) => ({
-          feed: feed.name,
-          leading,
-          polledAgoMs: polledAt === null ? null : clock.now() - polledAt,
-          error: redacted(error),
-        })),
-      suspect: () => consumers.suspect,
-      bufferedBytes: () => consumers.bufferedBytes,
-      counts: () => signals.counts,
-      startProblem: () => redacted(consumers.problem),
-    });
+      startProblem: redacted(consumers.problem, redact),
+      suspect: consumers.suspect,
+    }));
   }
 }

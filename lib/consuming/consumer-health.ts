@@ -1,4 +1,5 @@
-import type { GroupHealth, PartitionHealth } from '../observability/health.js';
+import { redacted } from '../failure/redact.js';
+import type { GroupHealth, PartitionHealth } from '../observability/health-report.js';
 import { nameOfTarget } from '../observability/observer.js';
 import type { HeldTarget } from './consumer-control.js';
 import type { GroupConsumer } from './group-consumer.js';
@@ -16,7 +17,7 @@ export function groupHealth(
   return {
     groupId,
     state,
-    error: error === null ? null : redact(error.message),
+    error: redacted(error, redact),
     failedCommits,
     handlers: handlers.map(({ id, concurrency, adaptive, slots }) => ({
       handlerId: id,
@@ -53,6 +54,6 @@ function partitionHealth(
     committed: committed?.toString() ?? null,
     span: tracker.span,
     paused,
-    fetchError: fetchError === null ? null : redact(fetchError.message),
+    fetchError: redacted(fetchError, redact),
   };
 }

@@ -9,9 +9,10 @@ import {
   toError,
 } from '../kafka-events.errors.js';
 import type { HandlerRef } from '../observability/observer.js';
-import type { StalledPartition } from '../observability/health.js';
+import type { GroupHealth, StalledPartition } from '../observability/health-report.js';
 import type { RecordTroubles } from '../observability/record-troubles.js';
 import { BufferBudget } from './buffer-budget.js';
+import { groupHealth } from './consumer-health.js';
 import { buildGroup, type ProcessSurroundings } from './build-group.js';
 import type { ConsumerControl } from './consumer-control.js';
 import { DirectDoor } from './direct/direct-door.js';
@@ -73,6 +74,12 @@ export class EventConsumers {
 
   get consumers(): readonly GroupConsumer[] {
     return [...this.#groups.values()].map(({ consumer }) => consumer);
+  }
+  health(redact: (text: string) => string): readonly GroupHealth[] {
+    const now = this.around.settings.clock.now();
+    return this.consumers.map((group) =>
+      groupHealth(group, this.control.heldIn(group), redact, now),
+    );
   }
   /** Why the consumers are not started yet; null once they are. */
   get problem(): Error | null {

@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from '../contracts/clock.js';
-import type { StalledPartition } from '../observability/health.js';
+import type { StalledPartition } from '../observability/health-report.js';
 import type { RecordRef, SignalSink } from '../observability/observer.js';
 import { nameOf, type RecordTroubles } from '../observability/record-troubles.js';
 import type { StallReason } from '../observability/stall-reason.js';

@@ -21,6 +21,11 @@ export function redactSecrets(text: string): string {
   );
 }
 
+/** What may be shown of an error; null for none. */
+export function redacted(error: Error | null, redact: (text: string) => string): string | null {
+  return error === null ? null : redact(error.message);
+}
+
 /** A redactor that never throws: a text it cannot clean is not shown at all. */
 export function safeRedactor(redact: (text: string) => string): (text: string) => string {
   return (text) => {

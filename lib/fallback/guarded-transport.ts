@@ -1,4 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
+import { redacted } from '../failure/redact.js';
 import {
   BreakerOpenError,
   BulkheadFullError,
@@ -6,10 +7,11 @@ import {
   toError,
   type SyncCallRef,
 } from '../kafka-events.errors.js';
+import type { SyncServiceHealth } from '../observability/health-report.js';
 import type { SignalSink } from '../observability/observer.js';
 import { Bulkhead } from './bulkhead.js';
 import type { CallScope } from './call-scope.js';
-import { CircuitBreaker, type BreakerState, type Permit } from './circuit-breaker.js';
+import { CircuitBreaker, type Permit } from './circuit-breaker.js';
 import type { SyncServiceSettings } from './sync-service.js';
 import type { SyncMetadata } from './sync-transport.js';
 
@@ -24,15 +26,6 @@ export interface GuardSurroundings {
 export interface GuardedRequest extends SyncCallRef {
   readonly request: unknown;
   readonly metadata: SyncMetadata;
-}
-
-/** How a service is doing, as far as is known here. */
-export interface GuardState {
-  readonly breaker: BreakerState;
-  /** Why its breaker is not closed, and since when by `Clock.now`. */
-  readonly trouble: { readonly error: Error; readonly since: number } | null;
-  readonly inFlight: number;
-  readonly queued: number;
 }
 
 /**
@@ -68,10 +61,16 @@ export class GuardedTransport {
     this.#bulkhead = new Bulkhead(settings.bulkhead);
   }
 
-  get state(): GuardState {
+  health(redact: (text: string) => string): SyncServiceHealth {
     const { state: breaker, trouble } = this.#breaker;
     const { inFlight, queued } = this.#bulkhead;
-    return { breaker, trouble, inFlight, queued };
+    return {
+      service: this.settings.name,
+      breaker,
+      openForMs: trouble === null ? null : this.around.clock.now() - trouble.since,
+      error: redacted(trouble?.error ?? null, redact),
+      ...{ inFlight, queued },
+    };
   }
 
   /** Whether an attempt would be let through now. */

@@ -5,10 +5,10 @@ import {
   toError,
   type OptionProblem,
 } from '../kafka-events.errors.js';
+import type { SyncServiceHealth } from '../observability/health-report.js';
 import { nearestName } from '../options/nearest-name.js';
 import type { SyncCallOptions } from './call-options.js';
 import type { CacheFallback, Fallback, LookUp } from './fallback.js';
-import type { GuardState } from './guarded-transport.js';
 import { ServiceCalls, type CallSurroundings } from './service-calls.js';
 import type {
   SyncMethod,
@@ -18,11 +18,6 @@ import type {
   SyncServiceSettings,
 } from './sync-service.js';
 import type { SyncResult } from './sync-result.js';
-
-/** How a service is doing, with its name. */
-export interface NamedGuardState extends GuardState {
-  readonly service: string;
-}
 
 /**
  * Calls other services and waits for their answer: inject it and ask `service(…)` for one of those that the
@@ -67,8 +62,8 @@ export class SyncFallbackClient {
   }
 
   /** @internal */
-  get states(): readonly NamedGuardState[] {
-    return [...this.#services].map(([service, { transport }]) => ({ service, ...transport.state }));
+  health(redact: (text: string) => string): readonly SyncServiceHealth[] {
+    return [...this.#services.values()].map(({ transport }) => transport.health(redact));
   }
 
   /**

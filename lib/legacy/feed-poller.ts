@@ -1,8 +1,10 @@
 import type { Clock } from '../contracts/clock.js';
 import { CallScope } from '../fallback/call-scope.js';
 import type { LookUp } from '../fallback/fallback.js';
+import { redacted } from '../failure/redact.js';
 import { retryDelayMs } from '../failure/retry-policy.js';
 import { NonRetryableEventError, toError } from '../kafka-events.errors.js';
+import type { FeedHealth } from '../observability/health-report.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
 import type { CursorStore } from './cursor-store.js';
@@ -36,18 +38,24 @@ export class FeedPoller {
   #running: Promise<void> = Promise.resolve();
   #failures = 0;
   /** Why the latest round failed; null when it did not. */
-  error: Error | null = null;
+  #error: Error | null = null;
   /** When the latest round that did not fail ended, by `Clock.now`. */
-  polledAt: number | null = null;
+  #polledAt: number | null = null;
 
   constructor(
-    readonly feed: FeedSettings,
+    private readonly feed: FeedSettings,
     private readonly lease: FeedLease,
     private readonly around: FeedSurroundings,
   ) {}
 
-  get leading(): boolean {
-    return this.lease.held;
+  health(redact: (text: string) => string): FeedHealth {
+    const { clock } = this.around;
+    return {
+      feed: this.feed.name,
+      leading: this.lease.held,
+      polledAgoMs: this.#polledAt === null ? null : clock.now() - this.#polledAt,
+      error: redacted(this.#error, redact),
+    };
   }
 
   start(): void {
@@ -70,7 +78,7 @@ export class FeedPoller {
       let waitMs: number;
       try {
         waitMs = (this.lease.held ? null : await this.lease.take()) ?? (await this.#round());
-        this.error = null;
+        this.#error = null;
         this.#failures = 0;
       } catch (thrown) {
         if (this.#isStopping()) return;
@@ -92,8 +100,8 @@ export class FeedPoller {
       await this.#publish(change);
     }
     if (page.cursor !== cursor) await around.cursors.write(name, page.cursor);
-    this.polledAt = around.clock.now();
-    const durationMs = this.polledAt - startedAt;
+    this.#polledAt = around.clock.now();
+    const durationMs = this.#polledAt - startedAt;
     around.signals.emit('feedPolled', { feed: name, changes: page.changes.length, durationMs });
     return page.changes.length > 0 && page.cursor !== cursor ? 0 : everyMs;
   }
@@ -132,7 +140,7 @@ export class FeedPoller {
       ...{ attempts: 1, initialDelayMs: FIRST_RETRY_MS, factor: 2 },
       ...{ maxDelayMs: LONGEST_RETRY_MS, jitter: 0.5 },
     };
-    this.error = error;
+    this.#error = error;
     const retryInMs = retryDelayMs(pace, ++this.#failures, this.around.random());
     this.around.signals.emit('feedFailed', { feed: this.feed.name, error, retryInMs });
     return retryInMs;

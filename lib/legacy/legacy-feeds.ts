@@ -2,6 +2,7 @@ import { withinMs } from '../contracts/within.js';
 import type { IdempotencyStore } from '../idempotency/idempotency-store.js';
 import type { LookUp } from '../fallback/fallback.js';
 import { InvalidTargetError, type PublishReceipt } from '../kafka-events.errors.js';
+import type { FeedHealth } from '../observability/health-report.js';
 import type { CursorStore } from './cursor-store.js';
 import { FeedLease } from './feed-lease.js';
 import { FeedPoller, type FeedSurroundings } from './feed-poller.js';
@@ -44,9 +45,9 @@ export class LegacyFeeds {
     throw new InvalidTargetError(`there is no feed "${feed.name}" in legacy.feeds`);
   }
 
-  /** @internal */
-  get pollers(): readonly FeedPoller[] {
-    return this.#pollers;
+  /** @internal Of feeds that are polled. */
+  health(redact: (text: string) => string): readonly FeedHealth[] {
+    return this.#pollers.map((poller) => poller.health(redact));
   }
 
   /** @internal */

@@ -1,9 +1,11 @@
 import { Alarm } from '../contracts/alarm.js';
 import { sleep, type Clock } from '../contracts/clock.js';
 import { withinMs } from '../contracts/within.js';
+import { redacted } from '../failure/redact.js';
 import { retryDelayMs, type RetryPace } from '../failure/retry-policy.js';
 import { StoreUnavailableError, toError, type DriverError } from '../kafka-events.errors.js';
 import type { KafkaDriver } from '../kafka/driver.js';
+import type { OutboxHealth } from '../observability/health-report.js';
 import type { SignalSink } from '../observability/observer.js';
 import { OutboxLease } from './outbox-lease.js';
 import type { OutboxSettings } from './outbox-options.js';
@@ -38,17 +40,6 @@ export interface OutboxRelayOptions {
   readonly owner: string;
   readonly maxBatchRecords: number;
   readonly requestTimeoutMs: number;
-}
-
-/** What health is told. */
-export interface OutboxRelayState {
-  readonly leading: boolean;
-  /** Of the latest count; null before the first one, and where another process publishes. */
-  readonly stats: OutboxStats | null;
-  /** Topics that take nothing for now. */
-  readonly failing: readonly { readonly topic: string; readonly error: Error }[];
-  /** Why the store was not asked with success; null when it was. */
-  readonly storeError: Error | null;
 }
 
 /** A topic on its way: at work, or waiting until it is tried again. */
@@ -98,12 +89,21 @@ export class OutboxRelay {
     });
   }
 
-  get state(): OutboxRelayState {
+  health(): OutboxHealth {
+    const { redact } = this.options;
     const leading = this.#lease.isHeld;
-    const failing = [...this.#lanes].flatMap(([topic, { error }]) =>
-      error === null ? [] : [{ topic, error }],
-    );
-    return { leading, stats: leading ? this.#stats : null, failing, storeError: this.#storeError };
+    // Of no use, and old before long, where another process publishes.
+    const stats = leading ? this.#stats : null;
+    return {
+      leading,
+      pending: stats?.pending ?? null,
+      oldestAgeMs: stats?.oldestAgeMs ?? null,
+      held: stats?.held ?? null,
+      failing: [...this.#lanes].flatMap(([topic, { error }]) =>
+        error === null ? [] : [{ topic, error: redact(error.message) }],
+      ),
+      storeError: redacted(this.#storeError, redact),
+    };
   }
 
   /**

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { contractOf, type EventSource, type PublishPayload } from '../contracts/event-source.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
+import { redacted } from '../failure/redact.js';
 import {
   PublishAllError,
   PublisherClosedError,
@@ -12,6 +13,7 @@ import {
 } from '../kafka-events.errors.js';
 import type { KafkaEventsSettings } from '../kafka-events.options.js';
 import type { KafkaDriver, RecordPosition } from '../kafka/driver.js';
+import type { PublisherHealth } from '../observability/health-report.js';
 import type { SignalSink } from '../observability/observer.js';
 import { encoderFor, type EncodedEvent, type EventEncoder } from './event-encoder.js';
 import { PublishBuffer } from './publish-buffer.js';
@@ -134,6 +136,12 @@ export class EventPublisher implements EventSink {
       topics: this.#sender.stats(),
       lastError: this.#lastError,
     };
+  }
+
+  /** @internal */
+  health(redact: (text: string) => string): PublisherHealth {
+    const { events: bufferedEvents, bytes: bufferedBytes } = this.#buffer;
+    return { bufferedEvents, bufferedBytes, lastError: redacted(this.#lastError, redact) };
   }
 
   /**

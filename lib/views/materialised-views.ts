@@ -1,7 +1,7 @@
 import { mayPass } from '../consuming/event-consumers.js';
 import type { Clock } from '../contracts/clock.js';
 import { UnknownViewError, toError } from '../kafka-events.errors.js';
-import type { ViewHealth } from '../observability/health.js';
+import type { ViewHealth } from '../observability/health-report.js';
 import { MaterialisedView } from './materialised-view.js';
 import type { ViewDefinition } from './view-definition.js';
 import type { ViewLog } from './view-log.js';

@@ -1,7 +1,8 @@
 import { Alarm } from '../contracts/alarm.js';
 import { withinMs } from '../contracts/within.js';
+import { redacted } from '../failure/redact.js';
 import { toError } from '../kafka-events.errors.js';
-import type { ViewHealth } from '../observability/health.js';
+import type { ViewHealth } from '../observability/health-report.js';
 import type { ViewDefinition } from './view-definition.js';
 import { ViewGenerations, type GenerationSurroundings } from './view-generations.js';
 import type { ViewPosition } from './view-store.js';
@@ -176,7 +177,7 @@ export class ViewRunner {
 
   #problem(): string | null {
     const { first } = this.#troubles;
-    return first === null ? null : this.around.redact(first.message);
+    return redacted(first, this.around.redact);
   }
 
   #name(): { readonly view: string; readonly version: number } {

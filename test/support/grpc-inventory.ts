@@ -91,6 +91,6 @@ export async function inventoryAt(
   });
   onCleanup(() => client.close(1_000));
   const service = client.service(definition);
-  const state = () => client.states[0]?.breaker;
+  const state = () => client.health(String)[0]?.breaker;
   return { client, service, signals, state };
 }

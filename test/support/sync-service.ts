@@ -122,7 +122,7 @@ export async function startInventory(
   const inventory = client.service(Inventory);
   const call = (options?: SyncCallOptions): Promise<SyncResult<Stock>> =>
     inventory.call('getStock', { sku: 'a' }, options);
-  const stateOf = () => client.states[0]?.breaker;
+  const stateOf = () => client.health(String)[0]?.breaker;
   const namesOf = () => signals.map(([name]) => name);
   return { clock, transport, publisher, signals, namesOf, client, inventory, call, stateOf };
 }

@@ -65,7 +65,7 @@ describe('a gRPC service', () => {
     const called = rejectionOf(() =>
       service.call('getStock', { sku: 'a' }, { signal: caller.signal }),
     );
-    await eventually(() => client.states[0]?.inFlight === 1);
+    await eventually(() => client.health(String)[0]?.inFlight === 1);
     await server.process.waitForLine('called');
     caller.abort();
     expect(await called).toMatchObject({ status: 'CANCELLED', origin: 'caller' });

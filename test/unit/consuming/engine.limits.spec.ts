@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { groupHealth } from '../../../lib/consuming/consumer-health.js';
 import { redactSecrets } from '../../../lib/failure/redact.js';
 import { toWireHeaders } from '../../../lib/kafka/drivers/kafkajs/kafkajs-headers.js';
-import { KafkaEventsHealth } from '../../../lib/observability/health.js';
+import { groupProblems } from '../../../lib/observability/group-problems.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -76,19 +76,9 @@ describe('second look', () => {
     engine.kafka.refuseCommits = new Error('not authorized');
     engine.kafka.fetch(partition);
     await eventually(() => engine.count('commitFailed') > 20);
-    const health = new KafkaEventsHealth({
-      groups: () => [groupHealth(engine.consumer, [], (text) => text, 0)],
-      stalled: () => [],
-      views: () => [],
-      publisher: () => ({ bufferedEvents: 0, bufferedBytes: 0, lastError: null }),
-      sync: () => [],
-      feeds: () => [],
-      bufferedBytes: () => 0,
-      outbox: () => null,
-      counts: () => ({ commitFailed: engine.count('commitFailed'), observerErrors: 0 }),
-      startProblem: () => null,
-      suspect: () => null,
-    });
-    expect(health.check().status).not.toBe('up');
+    const group = groupHealth(engine.consumer, [], (text) => text, 0);
+    expect(groupProblems(group)).toEqual([
+      expect.stringMatching(/^group ".+" could not commit \d+ times in a row$/),
+    ]);
   });
 });

@@ -83,8 +83,8 @@ describe('the client', () => {
   it('tells how each service is doing', async () => {
     const { client, call } = await startInventory();
     await call();
-    expect(client.states).toEqual([
-      { service: 'inventory', breaker: 'closed', trouble: null, inFlight: 0, queued: 0 },
+    expect(client.health(String)).toEqual([
+      { service: 'inventory', breaker: 'closed', openForMs: null, error: null, inFlight: 0, queued: 0 },
     ]);
   });
 

@@ -162,11 +162,11 @@ describe('a feed', () => {
     system.add('a', 'b');
     await round(clock);
     expect(await published()).toEqual([]);
-    expect(feeds.pollers[0]?.error).not.toBeNull();
+    expect(feeds.health(String)[0]?.error).not.toBeNull();
     expect(signals).toMatchObject([['feedFailed', { feed: 'orders', retryInMs: 1_000 }]]);
     await round(clock, 1_000);
     expect(await published()).toEqual(['a', 'b']);
-    expect(feeds.pollers[0]?.error).toBeNull();
+    expect(feeds.health(String)[0]?.error).toBeNull();
   });
 
   it('waits longer each time the system fails', async () => {
@@ -197,7 +197,7 @@ describe('a feed', () => {
     });
     await round(clock);
     await round(clock, 500);
-    expect(feeds.pollers[0]?.error?.message).toBe('no answer to a poll within 500 ms');
+    expect(feeds.health(String)[0]?.error).toBe('no answer to a poll within 500 ms');
     expect(signals[0]?.aborted).toBe(true);
   });
 
@@ -215,7 +215,7 @@ describe('a feed', () => {
     system.add('a', 'bad', 'b');
     await round(clock);
     expect(await published()).toEqual(['a']);
-    expect(feeds.pollers[0]?.error?.message).toContain('a change of feed "orders" is no event');
+    expect(feeds.health(String)[0]?.error).toContain('a change of feed "orders" is no event');
     expect(await cursors.read('orders')).toBeNull();
     system.changes[1] = { id: 'mended' };
     await round(clock, 1_000);
@@ -245,7 +245,7 @@ describe('a feed', () => {
     await round(clock, 60_000);
     expect(one.polled.length).toBeGreaterThan(10);
     expect(other.polled).toEqual([]);
-    expect([first, second].map(({ feeds }) => feeds.pollers[0]?.leading)).toEqual([true, false]);
+    expect([first, second].map(({ feeds }) => feeds.health(String)[0]?.leading)).toEqual([true, false]);
 
     await first.feeds.stop(1_000);
     await round(clock, 10_000);
@@ -292,9 +292,9 @@ describe('a feed', () => {
       store.isAway = true;
       clock.stepWallTime(stepMs);
       for (let second = 0; second < 29; second++) await round(clock, 1_000);
-      expect(feeds.pollers[0]?.leading).toBe(true);
+      expect(feeds.health(String)[0]?.leading).toBe(true);
       await round(clock, 1_000);
-      expect(feeds.pollers[0]?.leading).toBe(false);
+      expect(feeds.health(String)[0]?.leading).toBe(false);
     },
   );
 
@@ -307,7 +307,7 @@ describe('a feed', () => {
     store.isAway = true;
     for (let second = 0; second < 31; second++) await round(clock, 1_000);
     const polls = system.polled.length;
-    expect(feeds.pollers[0]).toMatchObject({ leading: false, error: { message: 'away' } });
+    expect(feeds.health(String)[0]).toMatchObject({ leading: false, error: 'away' });
     await round(clock, 2_000);
     expect(system.polled).toHaveLength(polls);
     store.isAway = false;
