@@ -232,7 +232,7 @@ export { ConsumerControl, type HeldTarget, type KeyTarget } from './consuming/co
 export { PartitionScaler, type AdviceOptions } from './scaling/partition-scaler.js';
 export type { Bottleneck, PartitionAdvice } from './scaling/partition-advice.js';
 export type { PartitionEffect } from './scaling/partition-effect.js';
-export { KafkaEventsHealth } from './observability/health.js';
+export { KafkaEventsHealth, type WhenReadyOptions } from './observability/health.js';
 export type {
   GroupHealth,
   HeldKeyHealth,
@@ -314,6 +314,7 @@ export {
   NoOutboxError,
   NonRetryableEventError,
   NotHereError,
+  NotReadyError,
   PublishAllError,
   PublishBufferFullError,
   PublishDeadlineError,

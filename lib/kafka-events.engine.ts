@@ -156,7 +156,7 @@ export class KafkaEventsEngine {
   private healthOf(signals: SignalHub): KafkaEventsHealth {
     const { publisher, consumers, sync, views, feeds, outboxRelay } = this;
     const redact = safeRedactor(this.settings.deadLetter.redact);
-    return new KafkaEventsHealth(() => ({
+    return new KafkaEventsHealth(this.settings.clock, () => ({
       parts: {
         groups: consumers.health(redact),
         stalled: consumers.stalled,
@@ -170,6 +170,7 @@ export class KafkaEventsEngine {
       },
       startProblem: redacted(consumers.problem, redact),
       suspect: consumers.suspect,
+      stopping: consumers.stopping,
     }));
   }
 }

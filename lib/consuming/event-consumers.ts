@@ -50,14 +50,16 @@ export class EventConsumers {
   /** Takes events that do not come from Kafka. */
   readonly direct: DirectDoor;
   #expected: readonly string[] = [];
-  #problem: Error | null = null;
+  #problem: Error | null;
 
   constructor(
     private readonly around: ProcessSurroundings,
     private readonly control: ConsumerControl,
     troubles: RecordTroubles,
   ) {
-    const { maxBufferedBytes, retryTopic } = around.settings;
+    const { maxBufferedBytes, retryTopic, connect, consume, views } = around.settings;
+    const willStart = connect && (consume || views !== null);
+    this.#problem = willStart ? new Error('the application has not booted yet') : null;
     this.#budget = new BufferBudget(maxBufferedBytes);
     this.#parkedBudget = new BufferBudget(retryTopic.maxWaitingBytes);
     const { settings, signals } = around;
@@ -85,6 +87,9 @@ export class EventConsumers {
   get problem(): Error | null {
     return this.#problem;
   }
+  get stopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
   /** The suspect for whom everything else waits; null when nothing does. */
   get suspect(): HandlerRef | null {
     return this.#quarantine.suspect;
@@ -105,7 +110,7 @@ export class EventConsumers {
    * @throws DriverError or StoreUnavailableError when one is away and `onUnavailable` is `'fail'`.
    */
   async start(handlers: readonly BoundHandler[]): Promise<void> {
-    this.#problem = null;
+    this.#problem = handlers.length === 0 ? null : new Error('they are about to join');
     this.#stalls.start();
     if (handlers.length === 0) return;
     this.#expected = [...new Set(handlers.map(({ settings }) => settings.groupId))];

@@ -5,6 +5,7 @@ export type KafkaEventsErrorCode =
   | 'INVALID_HANDLER'
   | 'MISSING_PEER'
   | 'MISSING_TOPICS'
+  | 'NOT_READY'
   | 'UNDECODABLE'
   | 'UNROUTABLE'
   | 'INVALID_EVENT'

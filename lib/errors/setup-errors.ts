@@ -62,6 +62,21 @@ export class MissingTopicsError extends KafkaEventsError {
   }
 }
 
+/** Thrown by `KafkaEventsHealth.whenReady`: the process does not take part yet. */
+export class NotReadyError extends KafkaEventsError {
+  /** @param missing what it lacks, in sentences, as `problems` of the health report has them. */
+  constructor(
+    readonly missing: readonly string[],
+    waitedMs: number,
+  ) {
+    super(
+      'NOT_READY',
+      `not ready after ${String(waitedMs)} ms:\n${missing.map((each) => `  - ${each}`).join('\n')}`,
+      { retryable: true },
+    );
+  }
+}
+
 /** Thrown by `EventOutbox` where the module has no outbox. */
 export class NoOutboxError extends KafkaEventsError {
   constructor() {

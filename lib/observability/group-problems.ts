@@ -7,8 +7,14 @@ const WORRYING_COMMITS = 3;
 
 /** What is wrong with a consumer group, in sentences. */
 export function groupProblems(group: GroupHealth): string[] {
-  return [stateProblems, topicProblems, fetchProblems, outageProblems, heldKeyProblems, pausedProblems]
-    .flatMap((problemsOf) => problemsOf(group));
+  return [
+    stateProblems,
+    topicProblems,
+    fetchProblems,
+    outageProblems,
+    heldKeyProblems,
+    pausedProblems,
+  ].flatMap((problemsOf) => problemsOf(group));
 }
 
 /** Why a group does not consume, or not as it should. */

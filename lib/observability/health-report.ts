@@ -177,4 +177,6 @@ export interface HealthFacts {
   readonly startProblem: string | null;
   /** The suspect of killing its process for which all other handlers wait; null when none does. */
   readonly suspect: HandlerRef | null;
+  /** Whether the consumers are being stopped, or have been. */
+  readonly stopping: boolean;
 }

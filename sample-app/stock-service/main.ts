@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { KafkaEventsHealth } from 'nestjs-kafka-events';
@@ -14,5 +13,5 @@ const app = await NestFactory.createMicroservice<MicroserviceOptions>(StockServi
 app.enableShutdownHooks();
 await app.init();
 // It opens its door when it knows the stock: until then callers do better without it.
-while (!app.get(KafkaEventsHealth).check().ready) await sleep(100);
+await app.get(KafkaEventsHealth).whenReady({ timeoutMs: 60_000 });
 await app.listen();

@@ -115,6 +115,6 @@ const app = await NestFactory.createApplicationContext(ServiceModule, {
 app.enableShutdownHooks();
 
 const health = app.get(KafkaEventsHealth);
-while (!health.check().ready) await sleep(50);
+await health.whenReady({ timeoutMs: 120_000 });
 writeSync(process.stdout.fd, 'ready\n');
 tellVitals(VITALS_MS);

@@ -12,7 +12,6 @@ import {
 } from '../../lib/index.js';
 import { onCleanup } from '../support/cleanup.js';
 import { committedToTheEnd, createEventTopic, endOffsets } from '../support/event-topic.js';
-import { eventually } from '../support/eventually.js';
 import { bootApp, quickOptions } from '../support/nest-app.js';
 import { describeEachKafka } from '../support/each-kafka.js';
 import { describeRealKafka, startPrivateBroker } from '../support/real-kafka.js';
@@ -63,7 +62,7 @@ describeRealKafka('a boot while the broker is away', () => {
     const publishing = app.get(EventPublisher).publish(OrderCreated, { orderId: 'early' });
     await broker.boot();
     await expect(publishing).resolves.toMatchObject({ topic, offset: '0' });
-    await eventually(() => health.check().ready, { timeoutMs: 40_000, message: 'readiness' });
+    await health.whenReady({ timeoutMs: 40_000 });
     expect(health.check()).toMatchObject({ status: 'up', problems: [] });
     await committedToTheEnd(broker.brokers, groupId, topic);
     expect(handled).toEqual(['early']);

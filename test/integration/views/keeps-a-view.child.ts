@@ -8,7 +8,6 @@ import { NestFactory } from '@nestjs/core';
 
 import { KafkaEventsHealth, KafkaEventsModule } from '../../../lib/index.js';
 import { PostgresViewStore } from '../../../lib/postgres/index.js';
-import { eventually } from '../../support/eventually.js';
 import { quickOptions } from '../../support/nest-app.js';
 import { stockView } from '../../support/stock-view.js';
 
@@ -40,5 +39,5 @@ const { brokers, groupId, topic, url, version, applyMs } = setup;
 class KeeperModule {}
 
 const app = await NestFactory.createApplicationContext(KeeperModule, { logger: ['warn', 'error'] });
-await eventually(() => app.get(KafkaEventsHealth).check().ready, { timeoutMs: 60_000 });
+await app.get(KafkaEventsHealth).whenReady({ timeoutMs: 60_000 });
 process.stdout.write('ready\n');

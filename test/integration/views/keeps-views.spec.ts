@@ -194,7 +194,7 @@ it('views are kept from when there is a broker', async () => {
   const stock = app.get(MaterialisedViews).of(StockView);
   await expect(stock.get('a')).rejects.toThrow(ViewNotReadyError);
   await kafka.startBroker(0);
-  await eventually(() => app.get(KafkaEventsHealth).check().ready, { timeoutMs: 20_000 });
+  await app.get(KafkaEventsHealth).whenReady({ timeoutMs: 20_000 });
   const receipt = await app
     .get(EventPublisher)
     .publish(StockMoved, { sku: 'a', quantity: 1, number: 0 });
@@ -216,7 +216,7 @@ it('a view in memory that is full says so, forgets nothing, and loses nothing', 
     events: app.get(EventPublisher),
     stock: app.get(MaterialisedViews).of(StockView),
   };
-  await eventually(() => app.get(KafkaEventsHealth).check().ready);
+  await app.get(KafkaEventsHealth).whenReady();
   for (const sku of ['a', 'b', 'c']) {
     await events.publish(StockMoved, { sku, quantity: 1, number: 0 });
   }
@@ -258,7 +258,7 @@ it('a view says what retention has removed before it was built, and is made of w
   });
 
   const second = await boot();
-  await eventually(() => second.get(KafkaEventsHealth).check().ready);
+  await second.get(KafkaEventsHealth).whenReady();
   expect(Object.keys(await rowsOf(second.get(MaterialisedViews).of(StockView)))).toEqual(['c']);
   expect(gone).toEqual([`stock-level ${topic}[0] before 2`]);
 });

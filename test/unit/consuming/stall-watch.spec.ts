@@ -64,7 +64,8 @@ async function scene({ body, handler, records = 2, store, ...options }: Scene) {
   watch.start();
   onCleanup(async () => {
     watch.stop();
-    for (const { context } of engine.consumer.running) context.call.abort(new Error('the test is over'));
+    for (const { context } of engine.consumer.running)
+      context.call.abort(new Error('the test is over'));
     await clock.advanceAsync(1_000_000);
     await settle();
   });

@@ -84,7 +84,14 @@ describe('the client', () => {
     const { client, call } = await startInventory();
     await call();
     expect(client.health(String)).toEqual([
-      { service: 'inventory', breaker: 'closed', openForMs: null, error: null, inFlight: 0, queued: 0 },
+      {
+        service: 'inventory',
+        breaker: 'closed',
+        openForMs: null,
+        error: null,
+        inFlight: 0,
+        queued: 0,
+      },
     ]);
   });
 

@@ -245,7 +245,10 @@ describe('a feed', () => {
     await round(clock, 60_000);
     expect(one.polled.length).toBeGreaterThan(10);
     expect(other.polled).toEqual([]);
-    expect([first, second].map(({ feeds }) => feeds.health(String)[0]?.leading)).toEqual([true, false]);
+    expect([first, second].map(({ feeds }) => feeds.health(String)[0]?.leading)).toEqual([
+      true,
+      false,
+    ]);
 
     await first.feeds.stop(1_000);
     await round(clock, 10_000);

@@ -321,9 +321,17 @@ describe('KafkaEventsServer', () => {
     const app = await NestFactory.create(Root, { logger: false, abortOnError: false });
     onCleanup(() => app.close());
     app.connectMicroservice({ strategy: app.get(KafkaEventsServer) });
-    await app.init();
     const health = app.get(KafkaEventsHealth);
+    expect(health.check().problems).toEqual([
+      'consumers not started: the application has not booted yet',
+    ]);
+    let isReady = false;
+    const ready = health.whenReady().then(() => {
+      isReady = true;
+    });
+    await app.init();
 
+    expect(isReady).toBe(false);
     expect(health.check()).toMatchObject({
       status: 'down',
       ready: false,
@@ -333,6 +341,7 @@ describe('KafkaEventsServer', () => {
 
     await app.startAllMicroservices();
     expect(health.check()).toMatchObject({ status: 'up', ready: true, problems: [] });
+    await ready;
   });
 
   it('waits for running handlers when the application closes, and commits what they did', async () => {
