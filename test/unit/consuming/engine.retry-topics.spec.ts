@@ -136,6 +136,7 @@ describe('a handler with a retry topic', () => {
       expect(engine.signals.find(({ name }) => name === 'parked')?.signal).toMatchObject({
         dueAt: shop.wallTime + MINUTE - 990,
       });
+      expect(shop.parked.log.at(-1)?.timestamp).toBe(shop.wallTime - 990);
       await shop.passes(MINUTE);
       expect(calls).toEqual(['bad#1', 'bad#2', 'bad#3']);
       await shop.passes(MINUTE - 1_001);

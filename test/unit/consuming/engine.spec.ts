@@ -191,6 +191,28 @@ describe('the engine', () => {
     expect(header(DEAD_LETTER_HEADERS.originalOffset)).toBe('0');
   });
 
+  it.each([
+    ['what cannot be read', 'order.created.v9'],
+    ['what its handler gives up', 'order.created.v1'],
+  ])('says by the time of day when it failed: %s', async (_, eventType) => {
+    const clock = new ManualClock();
+    const partition = new ModelPartition('orders', 0);
+    append(partition, 'poison', 'k', eventType);
+    const handler = handlerOf('h', [Created], () => {
+      throw new NonRetryableEventError('never');
+    });
+    const engine = await startEngine([partition], [handler], { clock });
+    engine.kafka.fetch(partition);
+    await eventually(() => engine.deadLetters.length === 1);
+    const headersOfIt = engine.deadLetters[0]?.record.headers ?? [];
+    const { failedAt, firstFailedAt } = DEAD_LETTER_HEADERS;
+    const times = [failedAt, firstFailedAt].map((name) =>
+      lastHeader(headersOfIt, name)?.toString(),
+    );
+    const now = clock.wallTime().toISOString();
+    expect(times).toEqual([now, now]);
+  });
+
   it('settles what is not ours, and tombstones nobody asked for, without a handler', async () => {
     const partition = new ModelPartition('orders', 0);
     append(partition, 'other', 'k', 'invoice.sent.v1');

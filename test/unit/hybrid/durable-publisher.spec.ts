@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import type { DirectRecord } from '../../../lib/consuming/direct/direct-record.js';
 import type { DirectReceipt } from '../../../lib/consuming/direct/direct-reply.js';
+import type { DirectLimits } from '../../../lib/consuming/direct/direct-transport.js';
 import { contractOf } from '../../../lib/contracts/event-source.js';
 import { defineEvent } from '../../../lib/contracts/define-event.js';
 import { HEADERS } from '../../../lib/contracts/event-headers.js';
@@ -42,6 +43,7 @@ class World {
   readonly log: EncodedEvent[] = [];
   readonly outboxed: EncodedEvent[] = [];
   readonly delivered: DirectRecord[] = [];
+  readonly limits: (DirectLimits | undefined)[] = [];
   broker: 'up' | 'away' | 'held' = 'up';
   outboxIs: 'up' | 'away' | 'none' = 'up';
   refuses: Error | null = null;
@@ -78,7 +80,8 @@ class World {
           {
             name: 'test',
             close: () => undefined,
-            deliver: (record) => {
+            deliver: (record, limits) => {
+              this.limits.push(limits);
               if (this.target !== null) return Promise.reject(this.target);
               this.delivered.push(record);
               return Promise.resolve(RECEIPT);
@@ -200,6 +203,13 @@ describe('async first', () => {
     const { key, value, headers, timestamp } = event?.record ?? {};
     expect(world.delivered).toEqual([{ topic: 'orders', key, value, headers, timestamp }]);
     expect(headers?.find(([name]) => name === HEADERS.eventId)?.[1]?.toString()).toBe('e0');
+  });
+
+  it('tells the direct target until what time of day its answer is waited for', async () => {
+    const world = new World();
+    world.broker = 'away';
+    await run(world.process(), 'a', { direct: { to: 'fulfilment', deadlineMs: 250 } });
+    expect(world.limits).toEqual([{ deadlineAt: world.clock.wallTime().getTime() + 250 }]);
   });
 
   it('says when handlers could not be reached directly: the outbox has it all the same', async () => {

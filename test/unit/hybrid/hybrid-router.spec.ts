@@ -165,6 +165,17 @@ describe('reads and writes that go apart', () => {
     expect(signals[0]).toMatchObject(['routed', { operation: 'stock', path: 'view' }]);
   });
 
+  it('tell the view until what time of day its answer is waited for', async () => {
+    const { router, clock } = await openRouter();
+    const deadlines: number[] = [];
+    const read = fromView('stock', (_: StockRequest, { deadline }) => {
+      deadlines.push(deadline);
+      return null;
+    });
+    await router.run(read, { sku: 'a' }, { deadlineMs: 300 });
+    expect(deadlines).toEqual([clock.wallTime().getTime() + 300]);
+  });
+
   it('write the event, and tell what is wrong with it', async () => {
     const { router, signals, refused } = await openRouter();
     expect(await rejectionOf(() => router.run(stock.write, { sku: 'a' }))).toBe(refused);

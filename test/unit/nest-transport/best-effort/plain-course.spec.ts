@@ -2,17 +2,20 @@ import { expect, it } from '@jest/globals';
 import { lastValueFrom, of, Subject, throwError } from 'rxjs';
 
 import { DeadLetterStep } from '../../../../lib/consuming/dead-letter-step.js';
-import { systemClock } from '../../../../lib/contracts/clock.js';
+import { systemClock, type Clock } from '../../../../lib/contracts/clock.js';
+import { DEAD_LETTER_HEADERS } from '../../../../lib/contracts/event-headers.js';
 import { DeadLetterWriter } from '../../../../lib/failure/dead-letter-writer.js';
 import { redactSecrets } from '../../../../lib/failure/redact.js';
 import type { RetryPolicy } from '../../../../lib/failure/retry-policy.js';
 import { Claims } from '../../../../lib/idempotency/claims.js';
 import { MemoryIdempotencyStore } from '../../../../lib/idempotency/memory-idempotency-store.js';
+import type { OutRecord } from '../../../../lib/kafka/records.js';
 import { HeartbeatWait } from '../../../../lib/nest-transport/best-effort/heartbeat-wait.js';
 import { PlainCourse } from '../../../../lib/nest-transport/best-effort/plain-course.js';
 import { RecordHistory } from '../../../../lib/nest-transport/best-effort/record-histories.js';
 import { DEFAULTS } from '../../../../lib/options/defaults.js';
 import { eventually } from '../../../support/eventually.js';
+import { ManualClock } from '../../../support/manual-clock.js';
 import { inRecord } from '../../../support/model-kafka.js';
 import { rejectionOf } from '../../../support/thrown-by.js';
 
@@ -23,6 +26,7 @@ interface CourseParts {
   readonly heartbeat?: () => Promise<void>;
   readonly retry?: Partial<RetryPolicy>;
   readonly store?: MemoryIdempotencyStore;
+  readonly clock?: Clock;
 }
 
 /** A course over the record at offset 7 of `orders`, with the dead letters it writes. */
@@ -30,8 +34,9 @@ function courseWith({
   heartbeat = () => Promise.resolve(),
   retry = {},
   store = new MemoryIdempotencyStore(),
+  clock = systemClock,
 }: CourseParts) {
-  const deadLetters: unknown[] = [];
+  const deadLetters: OutRecord[] = [];
   const writer = new DeadLetterWriter(DEFAULTS.deadLetter, (_topic, record) => {
     deadLetters.push(record);
     return Promise.resolve();
@@ -39,7 +44,7 @@ function courseWith({
   const claims = new Claims(store, {
     leaseMs: 1_000,
     owner: 'here',
-    clock: systemClock,
+    clock,
     onStoreError: () => undefined,
   });
   const course = new PlainCourse(
@@ -47,16 +52,16 @@ function courseWith({
     { ...PARTITION, groupId: 'g', offset: 7n, handlerId: 'h', eventId: 'e', eventType: '' },
     'key',
     new RecordHistory(7n),
-    new HeartbeatWait(systemClock, heartbeat, 10, 1_000),
+    new HeartbeatWait(clock, heartbeat, 10, 1_000),
     {
       settings: {
         retry: { ...DEFAULTS.retry, ...retry },
         idempotency: { ...DEFAULTS.idempotency, store },
-        clock: systemClock,
+        clock,
       },
       claims,
       leaseMs: 1_000,
-      deadLetters: new DeadLetterStep('g', writer, NO_SIGNALS, systemClock),
+      deadLetters: new DeadLetterStep('g', writer, NO_SIGNALS, clock),
       signals: NO_SIGNALS,
       random: () => 0,
       redact: redactSecrets,
@@ -81,6 +86,20 @@ it('hands kafkajs the refused heartbeat as it is, and judges nobody for it', asy
 
   await expect(course.failed(error, 'body')).rejects.toBe(rebalancing);
   expect(deadLetters).toEqual([]);
+});
+
+it('says by the time of day when it failed first', async () => {
+  const clock = new ManualClock();
+  const { course, deadLetters } = courseWith({ clock, retry: { attempts: 1 } });
+  const next = { handle: () => throwError(() => new Error('always')) };
+  const error = await rejectionOf(() => lastValueFrom(course.attempt(next)));
+
+  await course.failed(error, 'body');
+
+  const firstFailedAt = deadLetters[0]?.headers.find(
+    ([name]) => name === DEAD_LETTER_HEADERS.firstFailedAt,
+  );
+  expect(firstFailedAt?.[1]?.toString()).toBe(clock.wallTime().toISOString());
 });
 
 it('tells kafkajs, whose log it ends in, no secret of what the handler threw', async () => {
