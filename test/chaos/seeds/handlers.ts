@@ -32,10 +32,11 @@ export class PlannedHandlers {
   ) {}
 
   get bound(): BoundHandler[] {
-    const { attempts, retryTopic } = this.plan.handling;
+    const { attempts, retryTopic, holdsKeys } = this.plan.handling;
+    const onDeadLetter = holdsKeys ? 'hold-key' : 'continue';
     return [
-      this.#handler('reserve', [CREATED, SHIPPED], attempts, retryTopic),
-      this.#handler('audit', [CREATED], attemptsInAll(this.plan.handling), null),
+      this.#handler('reserve', [CREATED, SHIPPED], attempts, { retryTopic, onDeadLetter }),
+      this.#handler('audit', [CREATED], attemptsInAll(this.plan.handling), {}),
     ];
   }
 
@@ -43,12 +44,12 @@ export class PlannedHandlers {
     id: HandlerId,
     contracts: (typeof CREATED)[],
     attempts: number,
-    retryTopic: HandlerSettings['retryTopic'],
+    own: Partial<HandlerSettings>,
   ): BoundHandler {
     const { concurrency, handling } = this.plan;
     const retry = { attempts, initialDelayMs: 50, factor: 2, maxDelayMs: 1_000, jitter: 0.5 };
     const idempotency = { windowMs: 30 * 60_000, scope: 'event' } as const;
-    const settings = { groupId: GROUP, concurrency, retry, retryTopic, idempotency };
+    const settings = { groupId: GROUP, concurrency, retry, idempotency, ...own };
     if (handling.batch === null) {
       return handlerOf(id, contracts, (_, event) => this.#handle(id, event), settings);
     }

@@ -1,7 +1,13 @@
 import type { BatchPolicy } from '../../../lib/consuming/handler-options.js';
 import type { Dice } from './dice.js';
 
-export const HANDLING_KINDS = ['records', 'batches', 'retry-topic', 'batches-retry-topic'] as const;
+export const HANDLING_KINDS = [
+  'records',
+  'hold-key',
+  'batches',
+  'retry-topic',
+  'batches-retry-topic',
+] as const;
 export type HandlingKind = (typeof HANDLING_KINDS)[number];
 
 /** How the handlers of a plan take their records, and try again. */
@@ -13,6 +19,8 @@ export interface Handling {
   readonly batch: PlannedBatch | null;
   /** Where `reserve` parks what it gives up; null: nowhere. */
   readonly retryTopic: PlannedRetryTopic | null;
+  /** Whether a dead letter of `reserve` holds its key, until an operator lets it go. */
+  readonly holdsKeys: boolean;
 }
 
 export interface PlannedBatch extends BatchPolicy {
@@ -28,7 +36,8 @@ export interface PlannedRetryTopic {
 /** @param kind of the dice's choice, where it is not given. */
 export function handlingOf(dice: Dice, kind?: HandlingKind): Handling {
   const rolled = dice.weighted<HandlingKind>([
-    [5, () => 'records'],
+    [6, () => 'records'],
+    [1, () => 'hold-key'],
     [2, () => 'batches'],
     [2, () => 'retry-topic'],
     [1, () => 'batches-retry-topic'],
@@ -40,6 +49,7 @@ export function handlingOf(dice: Dice, kind?: HandlingKind): Handling {
     attempts: parks ? dice.between(1, 2) : 4,
     batch: chosen.startsWith('batches') ? plannedBatch(dice) : null,
     retryTopic: parks ? plannedRetryTopic(dice) : null,
+    holdsKeys: chosen === 'hold-key',
   };
 }
 

@@ -20,6 +20,8 @@ export class KnownFacts {
   readonly deadLetters = new Set<string>();
   /** Marks that no claim opens any more, by handler and event, as `workOf` has it. */
   readonly completed = new Map<string, CompletedState>();
+  /** Marked dead, and nobody has let its key go: by handler and event. */
+  readonly holding = new Set<string>();
   /** The highest level at which the retry topic has an event for a handler. */
   readonly #levels = new Map<string, number>();
   /** By event. */
@@ -66,7 +68,9 @@ export class KnownFacts {
     return handlersOf(record)
       .filter((handler) => of?.includes(handler) ?? true)
       .map((handler) => workOf(handler, record.id))
-      .every((work) => this.completed.has(work) || this.isParked(work));
+      .every(
+        (work) => (this.completed.has(work) && !this.holding.has(work)) || this.isParked(work),
+      );
   }
 
   /** Whether what was parked there has ended, or was parked again. */

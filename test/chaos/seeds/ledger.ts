@@ -158,6 +158,15 @@ export class Ledger {
       this.violated(`${work} is dead, but not in the dead-letter topic`);
     }
     completed.set(work, state);
+    const { holdsKeys } = this.plan.handling;
+    if (holdsKeys && state === 'dead' && handler === 'reserve') this.#facts.holding.add(work);
+  }
+
+  /** An operator lets the key go of a record that a handler has dead-lettered. */
+  released(handler: string, place: Place): void {
+    const work = workOf(handler, this.#facts.source.at(place).id);
+    this.tell(`operator: lets the key of ${work} go`);
+    this.#facts.holding.delete(work);
   }
 
   /** The broker has a dead letter. */

@@ -11,7 +11,7 @@ import type { Ledger } from './ledger.js';
 import type { CrashPoint } from './moves.js';
 import { SESSION_MS, type Plan } from './plan.js';
 import type { SharedStore } from './shared-store.js';
-import { GROUP } from './topics.js';
+import { GROUP, TOPIC } from './topics.js';
 
 const SILENT = { error: () => 0, warn: () => 0, log: () => 0, debug: () => 0 };
 
@@ -86,6 +86,20 @@ export class Member implements HandlerProcess {
     this.#engine.consumers.start(bound).catch((error: unknown) => {
       if (this.alive) ledger.violated(`${this.name} does not boot: ${String(error)}`);
     });
+  }
+
+  /** What an operator does who has looked at its dead letters. */
+  releaseKeys(): void {
+    const { consumers, control } = this.#engine;
+    for (const { heldKeys } of consumers.consumers) {
+      for (const held of heldKeys) {
+        const { handlerId, partition, offset } = held;
+        this.parts.ledger.released(handlerId, { partition, offset: Number(offset) });
+      }
+      // Two records of one key may hold it: both go at once.
+      const keys = new Map(heldKeys.map(({ key }) => [key.toString(), key]));
+      for (const key of keys.values()) control.releaseKey({ topic: TOPIC, key });
+    }
   }
 
   /** Drains, commits, leaves, and is gone. */

@@ -15,6 +15,8 @@ import { Writer } from './writer.js';
 const REST_MS = 10 * 60_000;
 /** How soon somebody comes in the place of whoever is gone. */
 const REPLACED_AFTER_MS = 2_000;
+/** How often an operator lets keys go that wait for a dead letter. */
+const RELEASED_EVERY_MS = 4_000;
 
 /** What became of a plan. */
 export interface Report {
@@ -80,6 +82,10 @@ export class Scenario {
         this.#make(move);
       }, atMs);
     }
+    if (plan.handling.holdsKeys)
+      setInterval(() => {
+        this.#releaseKeys();
+      }, RELEASED_EVERY_MS);
     await node.run(() => false, plan.calmAtMs);
     this.#calm();
     const calmAt = node.time.now();
@@ -234,6 +240,12 @@ export class Scenario {
         this.#join();
       }
     }, REPLACED_AFTER_MS);
+  }
+
+  #releaseKeys(): void {
+    for (const member of this.#members) {
+      if (member?.alive === true && !member.leaving) member.releaseKeys();
+    }
   }
 
   #calm(): void {
