@@ -76,7 +76,8 @@ export class TopicRelay {
       // A producer that goes on after a failure may be told that it has sent what was never stored.
       void this.close();
       const error = asDriverError(thrown);
-      if (error.kind === 'too-large' || error.kind === 'fatal') return error;
+      // Held are records that would be refused anywhere; what else is wrong, the whole topic waits for.
+      if (error.kind === 'too-large' || error.kind === 'invalid-record') return error;
       throw error;
     }
   }

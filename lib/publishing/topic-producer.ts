@@ -88,8 +88,8 @@ export class TopicProducer {
    *
    * @param deadlineAt by `Clock.now`; the promise settles by then.
    * @throws SendDeadlineError when it was not acknowledged in time; it may still arrive.
-   * @throws DriverError of kind `too-large`, `fatal`, `auth` or `unknown-topic` when it was refused,
-   * of kind `closed` after or by `close`.
+   * @throws DriverError of kind `too-large`, `invalid-record`, `fatal`, `auth` or `unknown-topic` when it was
+   * refused, of kind `closed` after or by `close`.
    */
   send(record: OutRecord, deadlineAt: number): Promise<RecordPosition> {
     if (this.#state === 'closed') return Promise.reject(this.#closedError());
@@ -273,6 +273,7 @@ function fateOf({ kind }: DriverError, records: number): 'retry' | 'split' | 're
     case 'closed':
       return 'retry';
     case 'too-large':
+    case 'invalid-record':
     case 'fatal':
       // One record's fault fails the whole request: the others are tried without it.
       return records > 1 ? 'split' : 'reject';

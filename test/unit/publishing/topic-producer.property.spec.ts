@@ -38,7 +38,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       kind: fc.constant('fail' as const),
       as: fc.constantFrom<DriverErrorKind>(
         ...(['retryable', 'retryable', 'retryable', 'fenced', 'closed'] as const),
-        ...(['too-large', 'fatal', 'auth', 'unknown-topic'] as const),
+        ...(['too-large', 'invalid-record', 'fatal', 'auth', 'unknown-topic'] as const),
       ),
       stored,
     }),

@@ -208,7 +208,7 @@ describe('TopicProducer', () => {
       },
     );
 
-    it.each(['too-large', 'fatal'] as const)(
+    it.each(['too-large', 'invalid-record', 'fatal'] as const)(
       '(%s) is halved until only the record at fault fails',
       async (kind) => {
         const { topics, outcomes, send } = start();

@@ -166,9 +166,10 @@ const KIND_OF_TYPE: Readonly<Record<string, DriverErrorKind>> = {
   RECORD_LIST_TOO_LARGE: 'too-large',
   UNKNOWN_TOPIC_OR_PARTITION: 'unknown-topic',
   INVALID_TOPIC_EXCEPTION: 'unknown-topic',
-  INVALID_RECORD: 'fatal',
+  INVALID_RECORD: 'invalid-record',
+  POLICY_VIOLATION: 'invalid-record',
+  // Who stamps records with the time of their request would blame each of them for a wrong clock.
   INVALID_TIMESTAMP: 'fatal',
-  POLICY_VIOLATION: 'fatal',
   // The producer has lost count of its own records. Its caller discards it, and another may retry.
   OUT_OF_ORDER_SEQUENCE_NUMBER: 'retryable',
   DUPLICATE_SEQUENCE_NUMBER: 'retryable',

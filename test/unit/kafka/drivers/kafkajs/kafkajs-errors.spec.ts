@@ -32,7 +32,11 @@ describe('toDriverError', () => {
     ['TOPIC_AUTHORIZATION_FAILED', 29, 'auth'],
     ['GROUP_AUTHORIZATION_FAILED', 30, 'auth'],
     ['SASL_AUTHENTICATION_FAILED', 58, 'auth'],
-    ['INVALID_RECORD', 87, 'fatal'],
+    ['INVALID_RECORD', 87, 'invalid-record'],
+    ['POLICY_VIOLATION', 44, 'invalid-record'],
+    ['INVALID_TIMESTAMP', 32, 'fatal'],
+    ['INVALID_REQUIRED_ACKS', 21, 'fatal'],
+    ['UNSUPPORTED_COMPRESSION_TYPE', 76, 'fatal'],
     ['OUT_OF_ORDER_SEQUENCE_NUMBER', 45, 'retryable'],
   ])('knows %s, bare and after retries', (type, code, kind) => {
     const error = protocolError(type, code, type === 'UNKNOWN_TOPIC_OR_PARTITION');
