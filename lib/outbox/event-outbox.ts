@@ -123,8 +123,8 @@ export class EventOutbox {
   }
 
   /**
-   * Gives up an event that the broker refuses: it is never published, and later ones of its key go on.
-   * False where no such event is held.
+   * Gives up an event that the broker refuses: true when it is never published, and later ones of its key go on.
+   * False where no such event is held, for the moment perhaps: it is just being tried again.
    */
   async discard(eventId: string): Promise<boolean> {
     const records = await this.#store.discard(eventId);

@@ -1,5 +1,6 @@
 import { Alarm } from '../contracts/alarm.js';
 import { sleep, type Clock } from '../contracts/clock.js';
+import { Lease } from '../contracts/lease.js';
 import { withinMs } from '../contracts/within.js';
 import { redacted } from '../failure/redact.js';
 import { retryDelayMs, type RetryPace } from '../failure/retry-policy.js';
@@ -62,11 +63,11 @@ interface Lane {
  * more under the same event id.
  */
 export class OutboxRelay {
-  readonly #lease: OutboxLease;
+  readonly #lease: Lease;
   readonly #lanes = new Map<string, Lane>();
   readonly #alarm: Alarm;
-  /** What the broker has, and the store could not remove yet. */
-  readonly #published = new Set<string>();
+  /** Ids of what the broker has, and the store could not remove. */
+  readonly #leftovers = new Set<string>();
   #running: Promise<void> | null = null;
   #stopListening: (() => Promise<void>) | null = null;
   #stopping = false;
@@ -78,9 +79,8 @@ export class OutboxRelay {
   constructor(private readonly options: OutboxRelayOptions) {
     const { settings, clock, owner, sink } = options;
     this.#alarm = new Alarm(clock);
-    this.#lease = new OutboxLease({
-      store: settings.store,
-      owner,
+    this.#lease = new Lease({
+      store: new OutboxLease(settings.store, owner),
       leaseMs: settings.leaseMs,
       clock,
       onChange: (leading) => {
@@ -145,7 +145,7 @@ export class OutboxRelay {
       clock,
     );
     const closing = [
-      this.#lease.resign(),
+      this.#lease.giveBack(),
       this.#stopListening?.() ?? Promise.resolve(),
       ...[...this.#lanes.values()].map(({ relay }) => relay.close()),
     ];
@@ -163,10 +163,12 @@ export class OutboxRelay {
   /** Starts what may go; answers how long to wait for the next look, unless woken. */
   async #round(): Promise<number> {
     const { settings, clock } = this.options;
-    const { store, batchSize, pollMs, leaseMs } = settings;
+    const { store, batchSize, pollMs } = settings;
     try {
-      if (!(await this.#lease.take())) return leaseMs / 3;
+      const waitMs = await this.#lease.take();
+      if (waitMs !== null) return waitMs;
       await this.#count();
+      await this.#removeLeftovers();
       const records = await store.next(this.options.owner, batchSize, this.#closedTopics());
       this.#storeError = null;
       this.#storeFailures = 0;
@@ -208,9 +210,7 @@ export class OutboxRelay {
   async #work(topic: string, lane: Lane, records: readonly PendingRecord[]): Promise<void> {
     const { sink, clock, random } = this.options;
     try {
-      const published = records.filter(({ id }) => this.#published.has(id));
-      if (published.length > 0) await this.#remove(published);
-      await lane.relay.publish(records.filter((record) => !published.includes(record)));
+      await lane.relay.publish(records);
       lane.failures = 0;
       lane.error = null;
     } catch (thrown) {
@@ -237,9 +237,8 @@ export class OutboxRelay {
       sendTimeoutMs: 2 * requestTimeoutMs,
       mayGo: () => this.#lease.isHeld && !this.#stopping,
       onPublished: async (published) => {
-        for (const { id } of published) this.#published.add(id);
         sink.emit('outboxPublished', { topic, records: published.length });
-        await this.#remove(published);
+        await this.#remove(published.map(({ id }) => id));
       },
       onRefused: async (record: PendingRecord, error: DriverError) => {
         const { id, eventId, eventType } = record;
@@ -252,10 +251,19 @@ export class OutboxRelay {
     return lane;
   }
 
-  async #remove(published: readonly PendingRecord[]): Promise<void> {
-    const ids = published.map(({ id }) => id);
-    await this.options.settings.store.remove(ids);
-    for (const id of ids) this.#published.delete(id);
+  async #remove(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#leftovers.delete(id);
+    try {
+      await this.options.settings.store.remove(ids);
+    } catch (thrown) {
+      for (const id of ids) this.#leftovers.add(id);
+      throw thrown;
+    }
+  }
+
+  /** Before each look, which would find them again; topics that are at work may leave more meanwhile. */
+  async #removeLeftovers(): Promise<void> {
+    while (this.#leftovers.size > 0) await this.#remove([...this.#leftovers]);
   }
 
   async #count(): Promise<void> {

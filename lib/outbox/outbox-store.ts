@@ -45,7 +45,10 @@ export interface OutboxStore {
   pendingFor(topic: string, key: Buffer): Promise<boolean>;
   /** Records that are held, or were before, the oldest first. */
   held(limit: number): Promise<readonly HeldRecord[]>;
-  /** Removes held records of an event without publishing them; answers how many. */
+  /**
+   * Removes held records of an event, so that they are never published; answers how many. Leaves those whose hold
+   * is over, or nearly: they may be on their way.
+   */
   discard(eventId: string): Promise<number>;
   /**
    * Calls `wake` when records were committed, by whomever, until the function that it answers is called.

@@ -14,7 +14,6 @@ interface Row extends PendingRecord {
 /** The port read aloud: a table in memory that several relays share, with calls that fail when told to. */
 export class ModelOutbox implements OutboxStore {
   readonly name = 'model';
-  readonly removed: string[] = [];
   /** Calls that fail from here on; half of them after they have done their work. */
   failing = 0;
   #rows: Row[] = [];
@@ -22,6 +21,11 @@ export class ModelOutbox implements OutboxStore {
   #lease = { owner: '', until: -Infinity };
 
   constructor(private readonly clock: Pick<Clock, 'now'>) {}
+
+  /** Why records were held. */
+  get errors(): string[] {
+    return this.#rows.flatMap(({ error }) => error ?? []);
+  }
 
   get size(): number {
     return this.#rows.length;
@@ -69,7 +73,6 @@ export class ModelOutbox implements OutboxStore {
 
   remove(ids: readonly string[]): Promise<void> {
     return this.#call(() => {
-      this.removed.push(...ids);
       this.#rows = this.#rows.filter(({ id }) => !ids.includes(id));
     });
   }

@@ -21,7 +21,7 @@ export class Listener {
     this.#running = this.#run();
   }
 
-  /** Resolves when its connection is closed. */
+  /** Resolves when its connection is closed; never waits for one that was asked for. */
   stop(): Promise<void> {
     this.#stopped = true;
     this.#end?.();
@@ -38,17 +38,25 @@ export class Listener {
 
   /** Until the connection breaks, or it is stopped; false where it could not even begin. */
   async #listen(): Promise<boolean> {
+    // Neither a connection nor an answer need ever come.
+    const ended = this.#until(null);
+    const connecting = this.pool.connect();
     try {
-      const client = await this.pool.connect();
+      await Promise.race([connecting, ended]);
+      if (this.#isStopped()) {
+        giveBack(connecting);
+        return false;
+      }
+      const client = await connecting;
       this.#client = client;
       client.on('notification', this.#onNotification);
       client.on('error', this.#onEnd);
       client.on('end', this.#onEnd);
+      await Promise.race([client.query(`LISTEN ${this.channel}`), ended]);
       if (this.#isStopped()) return false;
-      await client.query(`LISTEN ${this.channel}`);
       // What was committed before nobody has told us.
       this.heard();
-      await this.#until(null);
+      await ended;
       return true;
     } catch {
       return false;
@@ -91,4 +99,13 @@ export class Listener {
   readonly #onEnd = (): void => {
     this.#end?.();
   };
+}
+
+function giveBack(connecting: Promise<PoolClient>): void {
+  connecting.then(
+    (client) => {
+      client.release();
+    },
+    () => undefined,
+  );
 }

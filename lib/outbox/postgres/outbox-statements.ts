@@ -7,6 +7,9 @@ const MAX_COUNTED = 10_000;
 const FIRST_HOLD_S = 30;
 const LONGEST_HOLD_S = 600;
 
+/** Longer than a statement takes to commit; it fails before. */
+const DISCARD_S = 5;
+
 /** The statements of the outbox, each a whole call. */
 export function outboxStatements(schema: string, channel: string | null) {
   const notified = channel === null ? `SELECT 1` : `SELECT pg_notify('${channel}', '')`;
@@ -66,7 +69,11 @@ export function outboxStatements(schema: string, channel: string | null) {
     held: `
       SELECT event_id, event_type, topic, key, error, attempts, added_at
       FROM ${schema}.outbox WHERE retry_at IS NOT NULL ORDER BY id LIMIT $1`,
+    // Not what a relay may have read, or may read before this is committed: that goes out all the same.
     discard: `
-      DELETE FROM ${schema}.outbox WHERE event_id = $1 AND retry_at IS NOT NULL RETURNING id`,
+      DELETE FROM ${schema}.outbox WHERE event_id = $1 AND retry_at IS NOT NULL
+        AND (retry_at > clock_timestamp() + ${String(DISCARD_S)} * interval '1 s'
+          OR NOT EXISTS (SELECT FROM ${schema}.outbox_relay WHERE lease_until > clock_timestamp()))
+      RETURNING id`,
   } as const;
 }

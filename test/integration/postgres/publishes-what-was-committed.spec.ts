@@ -25,6 +25,7 @@ import { eventually } from '../../support/eventually.js';
 import { bootApp, quickOptions } from '../../support/nest-app.js';
 import { createDatabase, describeRealPostgres, postgresPool } from '../../support/real-postgres.js';
 import { OrderCreated, StockReserved } from '../../support/shop-events.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 import { createTopic, uniqueName } from '../../support/unique-topic.js';
 
 const LEASE_MS = 1_500;
@@ -39,10 +40,12 @@ describeRealPostgres('an outbox', (url) => {
   let kafka: EmbeddedKafka;
   let pool: ReturnType<typeof postgresPool>;
   let orders: string;
+  let database: string;
 
   beforeEach(async () => {
     kafka = await startEmbeddedKafka();
-    pool = postgresPool(await createDatabase(url()), { max: 20 });
+    database = await createDatabase(url());
+    pool = postgresPool(database, { max: 20 });
     orders = await createEventTopic(kafka.brokers, 3);
     await new PostgresOutbox({ pool }).createTables();
   });
@@ -163,6 +166,48 @@ describeRealPostgres('an outbox', (url) => {
         expect(seen.includes('later')).toBe(seen.includes('first'));
       }
     }
+  });
+
+  it('gives up what is held, and never what may be on its way', async () => {
+    const store = new PostgresOutbox({ pool });
+    const record = { eventType: 'noted.v1', topic: orders, value: Buffer.from('{}'), headers: [] };
+    await store.store([{ ...record, eventId: 'event', key: Buffer.from('key') }]);
+    await store.lead('a relay', 60_000);
+    expect(await store.discard('event')).toBe(0);
+    const [row] = await store.next('a relay', 1, []);
+    await store.hold(row?.id ?? '', 'too large');
+    const holdFor = (seconds: number) =>
+      pool.query(
+        `UPDATE kafka_events.outbox SET retry_at = clock_timestamp() + $1 * interval '1 s'`,
+        [seconds],
+      );
+    // Over, so that a relay may have read it; about to be over, so that one may before we are done.
+    for (const seconds of [-1, 1]) {
+      await holdFor(seconds);
+      expect(await store.discard('event')).toBe(0);
+    }
+    await holdFor(30);
+    expect(await store.discard('event')).toBe(1);
+
+    await store.store([{ ...record, eventId: 'event', key: Buffer.from('key') }]);
+    await holdFor(-1);
+    await store.resign('a relay');
+    expect(await store.discard('event')).toBe(1);
+  });
+
+  it('stops listening although no connection ever comes, and gives back one that comes late', async () => {
+    const slow = new URL(database);
+    const proxy = await TcpProxy.listen({ target: Number(slow.port || 5432) });
+    onCleanup(() => proxy.close());
+    proxy.freeze();
+    slow.port = String(proxy.port);
+    const waiting = postgresPool(slow.href);
+    const stop = new PostgresOutbox({ pool: waiting }).onAdded?.(() => undefined);
+    await eventually(() => proxy.connections === 1);
+    await stop?.();
+    expect([waiting.totalCount, waiting.idleCount]).toEqual([1, 0]);
+    proxy.restore();
+    await eventually(() => waiting.idleCount === 1);
   });
 
   it('refuses at once what could not be published', async () => {
