@@ -8,7 +8,7 @@ const errorFiles = '^lib/errors/';
 const module_ = '^lib/kafka-events\\.module\\.ts$';
 /** Plain words everything may use: files of types and constants that import nothing. */
 const vocabulary = ['^lib/kafka/records\\.ts$', '^lib/failure/dead-letter-reason\\.ts$'];
-const postgres = ['^lib/postgres/', '^lib/(idempotency|outbox|views)/postgres/'];
+const postgres = ['^lib/postgres/', '^lib/(idempotency|legacy|outbox|views)/postgres/'];
 const kafkajsDriver = '^lib/kafka/drivers/kafkajs/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -71,6 +71,7 @@ module.exports = {
         path: [
           '^lib/kafka/driver\\.ts$',
           '^lib/idempotency/idempotency-store\\.ts$',
+          '^lib/legacy/cursor-store\\.ts$',
           '^lib/views/view-store\\.ts$',
           '^lib/observability/',
         ],

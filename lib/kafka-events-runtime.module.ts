@@ -59,6 +59,7 @@ export class KafkaEventsRuntimeModule implements OnApplicationBootstrap, OnModul
     const settings = this.moduleRef.get<KafkaEventsSettings>(KAFKA_EVENTS_SETTINGS, {
       strict: false,
     });
+    if (settings.connect) await this.feeds.verify();
     if (settings.connect) await this.outbox?.start();
     try {
       if (settings.consume) await this.startHandlers(settings);

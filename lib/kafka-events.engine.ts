@@ -147,8 +147,8 @@ export class KafkaEventsEngine {
     await this.publisher.close(Math.min(this.settings.shutdownDrainMs, FLUSH_MS));
     await this.aside.close(CLOSE_PRODUCERS_MS);
     for (const target of this.settings.directTo.values()) target.close();
-    const { idempotency, views, outbox } = this.settings;
-    const stores = [idempotency.store, views?.store, outbox?.store];
+    const { idempotency, views, outbox, legacy } = this.settings;
+    const stores = [idempotency.store, views?.store, outbox?.store, legacy.cursors];
     const closing = stores.map(async (store) => store?.close?.());
     await withinMs(Promise.allSettled(closing), CLOSE_STORE_MS);
   }

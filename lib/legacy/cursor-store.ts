@@ -5,9 +5,16 @@ import type { MaybePromise } from '../contracts/maybe-promise.js';
  * the ids they had; none is lost by it.
  */
 export interface CursorStore {
+  /**
+   * Called at boot, where feeds are polled. Rejects with a StoreUnavailableError where the store cannot be reached:
+   * feeds then wait for it. Any other rejection fails the boot.
+   */
+  verify?(): MaybePromise<void>;
   /** Null: the feed has none yet. */
   read(feed: string): MaybePromise<string | null>;
   write(feed: string, cursor: string): MaybePromise<void>;
+  /** Frees what the store holds; called last, perhaps twice. */
+  close?(): MaybePromise<void>;
 }
 
 /** Cursors of one process: after a restart feeds begin anew. */

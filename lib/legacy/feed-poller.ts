@@ -1,4 +1,5 @@
 import type { Clock } from '../contracts/clock.js';
+import type { Lease } from '../contracts/lease.js';
 import { CallScope } from '../fallback/call-scope.js';
 import type { LookUp } from '../fallback/fallback.js';
 import { redacted } from '../failure/redact.js';
@@ -8,7 +9,6 @@ import type { FeedHealth } from '../observability/health-report.js';
 import type { SignalSink } from '../observability/observer.js';
 import type { EventSink } from '../publishing/publish-options.js';
 import type { CursorStore } from './cursor-store.js';
-import type { FeedLease } from './feed-lease.js';
 import type { FeedPage, FeedSettings } from './legacy-feed.js';
 import { publishChange } from './publish-change.js';
 
@@ -44,7 +44,7 @@ export class FeedPoller {
 
   constructor(
     private readonly feed: FeedSettings,
-    private readonly lease: FeedLease,
+    private readonly lease: Lease,
     private readonly around: FeedSurroundings,
   ) {}
 
@@ -52,7 +52,7 @@ export class FeedPoller {
     const { clock } = this.around;
     return {
       feed: this.feed.name,
-      leading: this.lease.held,
+      leading: this.lease.isHeld,
       polledAgoMs: this.#polledAt === null ? null : clock.now() - this.#polledAt,
       error: redacted(this.#error, redact),
     };
@@ -66,7 +66,7 @@ export class FeedPoller {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;
-    await this.lease.drop();
+    await this.lease.giveBack();
   }
 
   #isStopping(): boolean {
@@ -77,7 +77,8 @@ export class FeedPoller {
     while (!this.#isStopping()) {
       let waitMs: number;
       try {
-        waitMs = (this.lease.held ? null : await this.lease.take()) ?? (await this.#round());
+        // Renewing is the lease's own affair: until it is over, a store that is away is no reason to stop.
+        waitMs = (this.lease.isHeld ? null : await this.lease.take()) ?? (await this.#round());
         this.#error = null;
         this.#failures = 0;
       } catch (thrown) {
@@ -96,7 +97,7 @@ export class FeedPoller {
     const cursor = await around.cursors.read(name);
     const page = await this.#poll(cursor);
     for (const change of page.changes) {
-      if (this.#isStopping() || !this.lease.held) return 0;
+      if (this.#isStopping() || !this.lease.isHeld) return 0;
       await this.#publish(change);
     }
     if (page.cursor !== cursor) await around.cursors.write(name, page.cursor);

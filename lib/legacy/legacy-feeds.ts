@@ -1,7 +1,12 @@
+import { Lease } from '../contracts/lease.js';
 import { withinMs } from '../contracts/within.js';
 import type { IdempotencyStore } from '../idempotency/idempotency-store.js';
 import type { LookUp } from '../fallback/fallback.js';
-import { InvalidTargetError, type PublishReceipt } from '../kafka-events.errors.js';
+import {
+  InvalidTargetError,
+  StoreUnavailableError,
+  type PublishReceipt,
+} from '../kafka-events.errors.js';
 import type { FeedHealth } from '../observability/health-report.js';
 import type { CursorStore } from './cursor-store.js';
 import { FeedLease } from './feed-lease.js';
@@ -14,6 +19,9 @@ export interface LegacySettings {
   readonly feeds: readonly FeedSettings[];
   readonly cursors: CursorStore;
 }
+
+/** A poller that is cut off for longer has lost its turn. */
+const LEASE_MS = 30_000;
 
 export interface LegacyFeedsOptions extends Omit<FeedSurroundings, 'cursors' | 'lookUp'> {
   readonly settings: LegacySettings;
@@ -50,6 +58,20 @@ export class LegacyFeeds {
     return this.#pollers.map((poller) => poller.health(redact));
   }
 
+  /**
+   * @internal Checks where cursors are kept, if any feed needs one; that it is away is for the pollers to see.
+   * @throws whatever its `verify` rejects with and time does not mend, such as MissingTablesError.
+   */
+  async verify(): Promise<void> {
+    const { feeds, cursors } = this.options.settings;
+    if (feeds.every((feed) => feed.poll === undefined)) return;
+    try {
+      await cursors.verify?.();
+    } catch (thrown) {
+      if (!(thrown instanceof StoreUnavailableError)) throw thrown;
+    }
+  }
+
   /** @internal */
   start(lookUp: LookUp): void {
     const { settings, store, clientId, owner, ...rest } = this.options;
@@ -58,7 +80,11 @@ export class LegacyFeeds {
       .filter((feed) => feed.poll !== undefined)
       .map((feed) => {
         const key = `legacy-feed:${clientId}:${feed.name}`;
-        const lease = new FeedLease({ store, key, token: owner, clock: rest.clock });
+        const lease = new Lease({
+          store: new FeedLease(store, key, owner),
+          leaseMs: LEASE_MS,
+          clock: rest.clock,
+        });
         return new FeedPoller(feed, lease, around);
       });
     for (const poller of this.#pollers) poller.start();

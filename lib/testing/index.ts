@@ -1,5 +1,9 @@
 export type { ConformanceCase } from './conformance-case.js';
 export {
+  cursorStoreConformance,
+  type CursorStoreConformanceOptions,
+} from './cursor-store-conformance.js';
+export {
   idempotencyStoreConformance,
   type IdempotencyStoreConformanceOptions,
   type IdempotencyStoreOnTrial,

@@ -74,7 +74,14 @@ function kafkaEvents(log: string[], settings: Partial<KafkaEventsSettings> = {})
       { provide: KAFKA_EVENTS_SETTINGS, useValue },
       { provide: CONSUMER_RUNTIME, useValue: new RecordingRuntime(log) },
       { provide: OUTBOX_RELAY, useValue: null },
-      { provide: LegacyFeeds, useValue: { start: () => undefined, stop: async () => undefined } },
+      {
+        provide: LegacyFeeds,
+        useValue: {
+          verify: async () => undefined,
+          start: () => undefined,
+          stop: async () => undefined,
+        },
+      },
       {
         provide: KafkaEventsServer,
         useFactory: (all: KafkaEventsSettings) => new KafkaEventsServer(all),

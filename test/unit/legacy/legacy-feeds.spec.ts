@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { event } from '../../../lib/index.js';
+import { event, MissingTablesError, StoreUnavailableError } from '../../../lib/index.js';
 import type { IdempotencyStore } from '../../../lib/idempotency/idempotency-store.js';
 import { MemoryIdempotencyStore } from '../../../lib/idempotency/memory-idempotency-store.js';
 import { MemoryCursorStore, type CursorStore } from '../../../lib/legacy/cursor-store.js';
@@ -331,6 +331,29 @@ describe('a feed', () => {
     await round(clock, 60_000);
     expect(system.polled).toHaveLength(polls);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('where cursors are kept', () => {
+  const failing = (error: Error): CursorStore => ({
+    read: () => null,
+    write: () => undefined,
+    verify: () => Promise.reject(error),
+  });
+
+  it('is checked at the boot, where that fails for good', async () => {
+    const error = new MissingTablesError('cursors', 'there are none');
+    const { feeds } = start({ cursors: failing(error) });
+    expect(await rejectionOf(() => feeds.verify())).toBe(error);
+  });
+
+  it('may be away, or without use', async () => {
+    const away = start({ cursors: failing(new StoreUnavailableError('away')) });
+    await away.feeds.verify();
+    const { id, toEvent } = feedOf(new System());
+    const told = legacyFeed<Change>({ name: 'told', id, toEvent });
+    const unused = start({ feed: told, cursors: failing(new Error('nobody asks')) });
+    await unused.feeds.verify();
   });
 });
 
