@@ -1,4 +1,5 @@
 import { partitionName } from '../kafka/records.js';
+import { PartitionMoves } from './partition-moves.js';
 import { describeStall } from './stall-reason.js';
 import {
   nameOfTarget,
@@ -30,6 +31,9 @@ export function signalLog(
   const why = (error: Error | null): string =>
     error === null ? '' : `: ${error.name}: ${redact(error.message)}`;
   const seldom = throttle(now);
+  const moves = new PartitionMoves((line) => {
+    log.log(line);
+  });
   return {
     onPublishFailed: ({ error }) => {
       if (seldom(`publish ${error.name}`)) log.warn(redact(error.message));
@@ -203,12 +207,11 @@ export function signalLog(
     onTopicAvailable: ({ groupId, topic }) => {
       log.log(`${groupId}: "${topic}" is there again`);
     },
-    onPartitionLost: ({ groupId, abandoned, ...partition }) => {
-      const left = abandoned === 0 ? '' : `, ${String(abandoned)} record(s) left to its next owner`;
-      log.log(`${groupId}: gave up ${partitionName(partition)}${left}`);
+    onPartitionLost: (lost) => {
+      moves.add({ ...lost, verb: 'let go of' });
     },
-    onPartitionAssigned: ({ groupId, ...partition }) => {
-      log.log(`${groupId}: gained ${partitionName(partition)}`);
+    onPartitionAssigned: (gained) => {
+      moves.add({ ...gained, verb: 'gained', abandoned: 0 });
     },
     onDrainTimedOut: ({ groupId, running }) => {
       log.warn(`${groupId}: ${String(running)} handler(s) still running when the drain ended`);
