@@ -9,12 +9,13 @@ import { ModelTopics, type ModelSend } from '../../support/model-producer.js';
 import { rejectionOf } from '../../support/thrown-by.js';
 
 function start(onSend: (send: ModelSend) => void) {
+  const clock = new ManualClock();
   const topics = new ModelTopics();
   topics.onSend = onSend;
   const held: string[] = [];
   const published: string[] = [];
   const relay = new TopicRelay({
-    ...{ topic: 'topic', createProducer: topics.producer, clock: new ManualClock() },
+    ...{ topic: 'topic', createProducer: topics.producer, clock },
     ...{ maxBatchRecords: 10, sendTimeoutMs: 1_000, mayGo: () => true },
     onPublished: async (records) => {
       published.push(...records.map(({ eventId }) => eventId));
@@ -25,7 +26,7 @@ function start(onSend: (send: ModelSend) => void) {
       await turn();
     },
   });
-  return { relay, topics, held, published };
+  return { relay, topics, clock, held, published };
 }
 
 /** One for each key and number: `a1` is the first of key `a`. */
@@ -68,6 +69,15 @@ describe('TopicRelay', () => {
       expect(topics.producers.every(({ closed }) => closed)).toBe(true);
     },
   );
+
+  it('gives records the time of day at which it sends them', async () => {
+    const { relay, topics, clock } = start((send) => {
+      send.acknowledge();
+    });
+    await relay.publish(records('a1'));
+    const timestamps = topics.sends[0]?.records.map(({ timestamp }) => timestamp);
+    expect(timestamps).toEqual([clock.wallTime().getTime()]);
+  });
 
   it('takes an error that no driver may throw for no record’s fault', async () => {
     const { relay, held } = start((send) => {
