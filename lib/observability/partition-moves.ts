@@ -14,12 +14,15 @@ interface Move extends TopicPartition {
  *     shop: let go of 9 partitions: orders[0-5,7], stock[0,2], 3 record(s) left to their next owners
  */
 export class PartitionMoves {
-  #moves: Move[] = [];
+  readonly #moves: Move[] = [];
 
   constructor(private readonly say: (line: string) => void) {}
 
   add(move: Move): void {
-    if (this.#moves.push(move) === 1) queueMicrotask(() => { this.#tell(); });
+    if (this.#moves.push(move) === 1)
+      queueMicrotask(() => {
+        this.#tell();
+      });
   }
 
   #tell(): void {
