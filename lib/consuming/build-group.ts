@@ -206,8 +206,8 @@ function consumedTopics(
   for (const [topic, routes] of topics) {
     const [first] = routes.routes.flatMap(({ handlers }) => handlers);
     const { ordering = 'key', batch = null } = first?.handler.settings ?? {};
-    // Batches keep the order of keys by themselves.
-    const own = batch === null ? ordering : 'none';
+    // Batches keep the order of keys by themselves. Where that of all is kept, what reaches no batch holds it up, too.
+    const own = batch === null || ordering === 'partition' ? ordering : 'none';
     consumed.set(topic, { routes, ordering: own, batches: batch !== null, parkedFrom: null });
   }
   for (const [topic, routes] of routesByTopic(parking, topicName)) {

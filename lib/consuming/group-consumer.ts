@@ -44,10 +44,11 @@ export interface HandlerOutage {
 /** What a group consumes from one physical topic. */
 export interface ConsumedTopic {
   readonly routes: TopicRoutes;
+  /** Of its lanes. */
   readonly ordering: Ordering;
   /** Of a retry topic: the physical topic whose records are parked in it. Else null. */
   readonly parkedFrom: string | null;
-  /** Whether its handlers take batches, which keep the order of keys by themselves. */
+  /** Whether its handlers take batches, which keep the order by themselves: records leave their lane for them. */
   readonly batches: boolean;
 }
 
@@ -355,7 +356,9 @@ export class GroupConsumer implements ConsumerHooks, ControlledGroup, RecordEndi
       if (opened.kind === 'deliver') {
         if (opened.parked === null) this.#dispatch(opened, topic);
         else void this.#dispatchWhenDue(opened, topic, opened.parked.dueAt);
-        return;
+        if (!topic.batches) return;
+        next = next.partition.lanes.finish(next);
+        continue;
       }
       if (opened.kind === 'dead-letter') {
         void pipeline.deadLetter(next, opened, this);
