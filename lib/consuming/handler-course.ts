@@ -137,9 +137,10 @@ export class HandlerCourse implements ClaimHolder {
   joinClaim(): JoinedClaim | null {
     const { claim, level } = this;
     const { idempotency } = this.runtime.handler.settings;
-    if (claim === null || idempotency === null) return null;
+    const store = claim?.store ?? null;
+    if (claim === null || store === null || idempotency === null) return null;
     this.joined = true;
-    const { store, key, token } = claim;
+    const { key, token } = claim;
     return { store, key, token, level, retentionMs: idempotency.windowMs + this.longerMs };
   }
 

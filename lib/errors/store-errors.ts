@@ -52,8 +52,11 @@ export class ClaimLostError extends KafkaEventsError {
  * Retryable, so that events wait until that is mended, and are not dead-lettered for it.
  */
 export class NoClaimError extends KafkaEventsError {
-  constructor(handlerId: string, problem: string) {
-    super('NO_CLAIM', `${handlerId} has no claim to complete: ${problem}`, { retryable: true });
+  constructor(handlerId: string, problem: string, options: { readonly cause?: unknown } = {}) {
+    super('NO_CLAIM', `${handlerId} has no claim to complete: ${problem}`, {
+      ...options,
+      retryable: true,
+    });
   }
 }
 

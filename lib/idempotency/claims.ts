@@ -28,8 +28,8 @@ export class HeldClaim {
     readonly attempts: number,
     /** Null where no lease of it ran out, or nobody is to be told. */
     readonly suspicion: Suspicion | null = null,
-    /** Name of the store that it is in. */
-    readonly store = '',
+    /** That it is in; null where that is not known. */
+    readonly store: IdempotencyStore | null = null,
   ) {}
 }
 
@@ -173,7 +173,7 @@ export class Claims {
       throw new Error(`the store "${this.store.name}" left a claim unanswered`);
     if (answer.status !== 'claimed') return answer;
     const suspicion = this.#start === null ? null : (answer.suspicion ?? null);
-    const claim = new HeldClaim(key, token, answer.attempts, suspicion, this.store.name);
+    const claim = new HeldClaim(key, token, answer.attempts, suspicion, this.store);
     this.#held.set(key, claim);
     this.#renewal ??= this.options.clock.setTimeout(() => {
       void this.#renew();

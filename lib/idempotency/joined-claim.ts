@@ -1,7 +1,9 @@
+import type { IdempotencyStore } from './idempotency-store.js';
+
 /** A claim that the handler's own transaction completes: what a store needs to know of it. */
 export interface JoinedClaim {
-  /** Name of the store that it was taken in. */
-  readonly store: string;
+  /** That it was taken in. */
+  readonly store: IdempotencyStore;
   readonly key: string;
   /** Of its holder. */
   readonly token: string;

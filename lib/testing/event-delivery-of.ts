@@ -69,6 +69,6 @@ async function claimIn(store: IdempotencyStore, key: string): Promise<ClaimHolde
   const { windowMs: retentionMs } = DEFAULTS.idempotency;
   const leaseMs = DEFAULTS.group.sessionTimeoutMs;
   const [answer] = await store.claim([{ key, token, leaseMs, level: 0, retentionMs }]);
-  const claim = { store: store.name, key, token, level: 0, retentionMs };
+  const claim = { store, key, token, level: 0, retentionMs };
   return { joinClaim: () => (answer?.status === 'claimed' ? claim : null) };
 }

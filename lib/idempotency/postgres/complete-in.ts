@@ -8,18 +8,21 @@ import {
   type ClaimLoss,
 } from '../../kafka-events.errors.js';
 import { sqlStateOf } from '../../postgres/postgres-error.js';
+import type { IdempotencyStore } from '../idempotency-store.js';
 import type { JoinedClaim } from '../joined-claim.js';
 import { hashOf } from './claim-hash.js';
 
 /** What `complete_in` fails with where a claim is not ours; its message is what it found. */
 const LOST = 'KE001';
+/** Nothing. */
+const GONE = 'gone';
 
 /** See `PostgresIdempotencyStore.completeIn`. */
 export async function completeIn(
   tx: SqlTransaction,
   event: ConsumedEvent | EventBatch,
   schema: string,
-  store: string,
+  store: IdempotencyStore,
 ): Promise<void> {
   const events = event instanceof EventBatch ? undecidedOf(event) : [event];
   if (events.length === 0) return;
@@ -33,6 +36,14 @@ export async function completeIn(
   } catch (thrown) {
     const error = originOf(toError(thrown));
     if (sqlStateOf(error) !== LOST) throw thrown;
+    // Two stores may have one database: only where the claim is not there, it is another one's.
+    if (error.message === GONE && claims.some((claim) => claim.store !== store)) {
+      throw new NoClaimError(
+        event.handlerId,
+        'idempotency.store of the module is another one, in another database or schema; give the module this store',
+        { cause: error },
+      );
+    }
     const ids = events.map(({ eventId }) => eventId);
     throw new ClaimLostError(lossOf(error.message), event.handlerId, ids, { cause: error });
   }
@@ -42,7 +53,7 @@ function undecidedOf(batch: EventBatch): ConsumedEvent[] {
   return [...batch].filter(({ index }) => batch.decisionOn(index) === null);
 }
 
-function joinedBy(event: ConsumedEvent, store: string): JoinedClaim {
+function joinedBy(event: ConsumedEvent, store: IdempotencyStore): JoinedClaim {
   const joined = event.joinClaim();
   if (joined === null) {
     throw new NoClaimError(
@@ -50,10 +61,10 @@ function joinedBy(event: ConsumedEvent, store: string): JoinedClaim {
       'its idempotency is switched off, or the store was away and onStoreError is "process"',
     );
   }
-  if (joined.store === store) return joined;
+  if (joined.store.name === store.name) return joined;
   throw new NoClaimError(
     event.handlerId,
-    `idempotency.store of the module is "${joined.store}"; give the module this store`,
+    `idempotency.store of the module is "${joined.store.name}"; give the module this store`,
   );
 }
 

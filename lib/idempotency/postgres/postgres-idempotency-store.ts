@@ -83,7 +83,7 @@ export class PostgresIdempotencyStore implements IdempotencyStore {
    * @throws NoClaimError when the event has no claim in this store.
    */
   completeIn(tx: SqlTransaction, event: ConsumedEvent | EventBatch): Promise<void> {
-    return completeIn(tx, event, this.#database.schema, this.name);
+    return completeIn(tx, event, this.#database.schema, this);
   }
 
   async claim(requests: readonly ClaimRequest[]): Promise<readonly ClaimAnswer[]> {

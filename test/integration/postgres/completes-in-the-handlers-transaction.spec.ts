@@ -158,6 +158,25 @@ describeRealPostgres('a handler that completes its claim in its transaction', (u
     await expect(store.completeIn(tx, elsewhere)).rejects.toThrow(/"memory"; give the module this/);
   });
 
+  it('says where the claim is in another database, and takes another store of the same for its own', async () => {
+    const storeOf = (itsPool: typeof pool) => {
+      const made = new PostgresIdempotencyStore({ pool: itsPool });
+      onCleanup(() => made.close());
+      return made;
+    };
+    const far = storeOf(postgresPool(await createDatabase(url())));
+    await far.createTables();
+    const event = await createEventContext(OrderCreated, ORDER, { store: far });
+    const error = await rejectionOf(() => handle(event));
+    expect(error).toBeInstanceOf(NoClaimError);
+    expect(error).toHaveProperty('message', expect.stringContaining('another database or schema'));
+    expect(await effects()).toEqual([]);
+
+    const near = storeOf(pool);
+    await handle(await createEventContext(OrderCreated, ORDER, { store: near }));
+    expect(await effects()).toHaveLength(1);
+  });
+
   it('is told of a lost claim through libraries that wrap what Postgres says', async () => {
     const event = await delivered();
     await handle(event);
