@@ -8,6 +8,7 @@ import { classifyFailure, type FailureVerdict } from '../../failure/classify-fai
 import type { DeadLetterReason } from '../../failure/dead-letter-reason.js';
 import { policyFor } from '../../failure/error-schedules.js';
 import type { InvocationFault } from '../../failure/retry-policy.js';
+import { serviceTroubleOf } from '../../failure/service-trouble.js';
 import type { ClaimResult, Claims, HeldClaim } from '../../idempotency/claims.js';
 import type { KafkaEventsSettings } from '../../kafka-events.options.js';
 import { RedeliveryError, toError } from '../../kafka-events.errors.js';
@@ -79,7 +80,7 @@ export class PlainCourse {
       failed: (error: Error) => this.#failed(error),
       left: () => {
         this.#left = true;
-        this.#countFailure();
+        this.#countFailure(null);
       },
       abandoned: () => {
         this.#drop();
@@ -118,7 +119,7 @@ export class PlainCourse {
     // What fails around a handler that did not run is no failure; what is dead-lettered is over.
     if (this.#turnedAway || this.#isDeadLettered) return undefined;
     // Without an attempt of ours it failed before the interceptor, or there is none.
-    if (this.#next === null) this.#countFailure();
+    if (this.#next === null) this.#countFailure(firstError);
     for (let error = firstError; ;) {
       if (this.isRedelivery(error)) throw error;
       const verdict = this.#judge(error, fault);
@@ -186,15 +187,22 @@ export class PlainCourse {
     const { claims, settings } = this.around;
     const claim = this.#claim;
     this.#claim = null;
-    if (!this.#left) this.#countFailure();
+    if (!this.#left) this.#countFailure(error);
     this.failedWith(error);
     if (claim !== null) {
       await claims.release(claim, this.#failures, settings.idempotency.windowMs);
     }
   }
 
-  #countFailure(): void {
-    this.history.failures.set(this.ref.handlerId, ++this.#failures);
+  /**
+   * As in the pipeline: what tells of a service alone is no attempt, and where its breaker is open, those on
+   * the way into that were none either.
+   */
+  #countFailure(error: Error | null): void {
+    const trouble = error === null ? null : serviceTroubleOf(error);
+    if (trouble === null) this.#failures++;
+    else if (trouble.isOutage) this.#failures = 0;
+    this.history.failures.set(this.ref.handlerId, this.#failures);
   }
 
   #drop(): void {
@@ -209,10 +217,16 @@ export class PlainCourse {
       signals.emit('classifyFailed', { ...this.ref, error: thrown });
     };
     const policy = policyFor(settings.retry, error, onClassifyError);
-    const failed = { error, fault, attempts: this.#failures, policy, random: random() };
-    const verdict = classifyFailure({ ...failed, ...NO_TOPIC, ref: this.ref, onClassifyError });
+    const trouble = serviceTroubleOf(error);
+    const attempt = trouble === null ? this.#failures : this.#failures + 1;
+    const failed = { error, fault, attempts: attempt, policy, random: random() };
+    const judged = classifyFailure({ ...failed, ...NO_TOPIC, ref: this.ref, onClassifyError });
+    const isFinal = judged.kind === 'dead-letter' && judged.reason !== 'retries-exhausted';
+    const verdict: FailureVerdict =
+      trouble === null || isFinal ? judged : { kind: 'retry', delayMs: trouble.waitMs };
+    if (isFinal) this.#failures = attempt;
     const delayMs = verdict.kind === 'retry' ? verdict.delayMs : null;
-    signals.emit('attemptFailed', { ...this.ref, attempt: this.#failures, error, delayMs });
+    signals.emit('attemptFailed', { ...this.ref, attempt, error, delayMs });
     return verdict;
   }
 

@@ -10,6 +10,7 @@ import type { RetryPolicy } from '../../../../lib/failure/retry-policy.js';
 import { Claims } from '../../../../lib/idempotency/claims.js';
 import { MemoryIdempotencyStore } from '../../../../lib/idempotency/memory-idempotency-store.js';
 import type { OutRecord } from '../../../../lib/kafka/records.js';
+import { BreakerOpenError } from '../../../../lib/kafka-events.errors.js';
 import { HeartbeatWait } from '../../../../lib/nest-transport/best-effort/heartbeat-wait.js';
 import { PlainCourse } from '../../../../lib/nest-transport/best-effort/plain-course.js';
 import { RecordHistory } from '../../../../lib/nest-transport/best-effort/record-histories.js';
@@ -52,7 +53,7 @@ function courseWith({
     { ...PARTITION, groupId: 'g', offset: 7n, handlerId: 'h', eventId: 'e', eventType: '' },
     'key',
     new RecordHistory(7n),
-    new HeartbeatWait(clock, heartbeat, 10, 1_000),
+    new HeartbeatWait(clock, heartbeat, 10, 3_000),
     {
       settings: {
         retry: { ...DEFAULTS.retry, ...retry },
@@ -133,4 +134,37 @@ it('ends a handler that was left only when it has ended, or its lease is over', 
   // Left for a whole lease it is given up, its claim renewed no more.
   await eventually(() => !answers.observed);
   await eventually(() => held() === 'claimed');
+});
+
+it('spends no attempt on a service that is not well, as the pipeline does not', async () => {
+  const clock = new ManualClock();
+  const call = { service: 'stock', method: 'reserve' };
+  const refused = new BreakerOpenError(call, 5, null);
+  const failing = [new Error('one of its own'), refused, refused, new Error('another')];
+  const { course, deadLetters } = courseWith({
+    retry: { attempts: 2, initialDelayMs: 1, maxDelayMs: 1, jitter: 0 },
+    clock,
+  });
+  const next = {
+    handle: () => {
+      const error = failing.shift();
+      return error === undefined ? of('reserved') : throwError(() => error);
+    },
+  };
+  const error = await rejectionOf(() => lastValueFrom(course.attempt(next)));
+  const ended = course.failed(error, 'body');
+  await clock.advanceAsync(2_500);
+  expect(await ended).toBe('reserved');
+  expect(deadLetters).toEqual([]);
+});
+
+it('dead-letters what its policy gives up at once, also where a service was not called', async () => {
+  const { course, deadLetters } = courseWith({ retry: { classify: () => 'dead-letter' } });
+  const refused = new BreakerOpenError({ service: 'stock', method: 'reserve' }, 5, null);
+  const next = { handle: () => throwError(() => refused) };
+  const error = await rejectionOf(() => lastValueFrom(course.attempt(next)));
+  await course.failed(error, 'body');
+  expect(deadLetters).toMatchObject([
+    { headers: expect.arrayContaining([['dlq-attempts', Buffer.from('1')]]) },
+  ]);
 });
