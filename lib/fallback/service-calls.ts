@@ -41,8 +41,13 @@ export class ServiceCalls {
   readonly #chains = new Map<string, FallbackChain>();
   readonly #scopes = new Set<CallScope>();
   #methods: ReadonlySet<string> = new Set();
+  /** Calls from their begin to their answer, whatever they are at: between two steps they have no scope. */
+  #underWay = 0;
   #onIdle: (() => void) | null = null;
+  /** Whether no call may begin any more. */
   #closed = false;
+  /** Whether nothing of a call may, either. */
+  #ended = false;
 
   constructor(
     readonly settings: SyncServiceSettings,
@@ -87,6 +92,7 @@ export class ServiceCalls {
       attempts: call.attempts,
       durationMs: clock.now() - startedAt,
     });
+    this.#underWay++;
     try {
       const value = await this.#ask(call);
       signals.emit('syncCalled', figures());
@@ -101,6 +107,9 @@ export class ServiceCalls {
       const { source, ageMs } = answer;
       signals.emit('syncFellBack', { ...figures(), error, source, ageMs });
       return answer;
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) this.#onIdle?.();
     }
   }
 
@@ -108,7 +117,7 @@ export class ServiceCalls {
   async close(deadlineMs: number): Promise<void> {
     const { clock } = this.around;
     this.#closed = true;
-    if (this.#scopes.size > 0) {
+    if (this.#underWay > 0) {
       await new Promise<void>((resolve) => {
         const timer = clock.setTimeout(resolve, deadlineMs);
         this.#onIdle = () => {
@@ -117,6 +126,7 @@ export class ServiceCalls {
         };
       });
     }
+    this.#ended = true;
     for (const scope of this.#scopes) scope.end('shutdown');
     await this.settings.transport.close();
   }
@@ -211,13 +221,13 @@ export class ServiceCalls {
     run: (scope: CallScope) => Promise<T>,
   ): Promise<T> {
     const scope = new CallScope(deadline, this.around.clock, signalsOf(options));
+    if (this.#ended) scope.end('shutdown');
     this.#scopes.add(scope);
     try {
       return await run(scope);
     } finally {
       scope.close();
       this.#scopes.delete(scope);
-      if (this.#scopes.size === 0) this.#onIdle?.();
     }
   }
 }

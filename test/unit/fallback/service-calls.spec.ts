@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { readFrom, type ReadValue } from '../../../lib/fallback/fallback.js';
 import {
   BreakerOpenError,
   BulkheadFullError,
@@ -14,6 +15,8 @@ import {
   hanging,
   startInventory,
   type InventoryOptions,
+  type Stock,
+  type StockRequest,
 } from '../../support/sync-service.js';
 import { WALL_TIME_STEPS } from '../../support/wall-time-steps.js';
 
@@ -599,5 +602,54 @@ describe('closing', () => {
     expect(await called).toMatchObject({ status: 'CANCELLED', origin: 'caller' });
     expect(transport.closed).toBe(true);
     expect(clock.pending).toBe(0);
+  });
+
+  it('waits for what stands in for a service that has failed meanwhile', async () => {
+    let knows = (_: ReadValue<Stock>): void => undefined;
+    const view = readFrom<StockRequest, Stock>(() => new Promise((resolve) => (knows = resolve)));
+    const { call, client, transport, clock } = await startInventory(hanging, {
+      methods: { getStock: { fallback: [view] } },
+    });
+    let fail = (): void => undefined;
+    transport.next(
+      (attempt) =>
+        new Promise((_, reject) => {
+          fail = () => {
+            reject(new SyncCallError(attempt, 'UNAVAILABLE', 'says the test'));
+          };
+        }),
+    );
+    const called = call();
+    await settle(2);
+    const closed = watch(client.close(1_000));
+    fail();
+    await settle();
+    expect([closed.outcome, transport.closed]).toEqual(['pending', false]);
+    knows({ value: { available: 3 }, ageMs: 10 });
+    expect(await called).toMatchObject({ source: 'view', value: { available: 3 } });
+    await settle();
+    expect([closed.outcome, transport.closed]).toEqual([undefined, true]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('lets nothing begin afterwards, whatever step a call is at when its time is up', async () => {
+    for (let ticks = 0; ticks < 30; ticks++) {
+      const late: unknown[] = [];
+      const view = readFrom<StockRequest, Stock>(async () => {
+        if (transport.closed) late.push(ticks);
+        await settle(2);
+        return null;
+      });
+      const { call, client, transport, clock } = await startInventory(failing('UNAVAILABLE'), {
+        methods: { getStock: { fallback: [view] } },
+      });
+      const called = rejectionOf(call);
+      const closing = client.close(1_000);
+      for (let i = 0; i < ticks; i++) await Promise.resolve();
+      clock.advance(1_000);
+      await closing;
+      expect(await called).toBeInstanceOf(SyncCallError);
+      expect(late).toEqual([]);
+    }
   });
 });
