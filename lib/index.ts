@@ -173,6 +173,7 @@ export type {
   ReadFallback,
   ReadValue,
 } from './fallback/fallback.js';
+export type { AcceptedEvent } from './fallback/accept-command.js';
 export type {
   AcceptedCommand,
   DefaultReply,

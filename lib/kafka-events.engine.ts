@@ -5,6 +5,7 @@ import type { ProcessSurroundings } from './consuming/build-group.js';
 import { ConsumerControl } from './consuming/consumer-control.js';
 import type { ConsumerRuntime } from './consuming/consumer-runtime.js';
 import { EventConsumers } from './consuming/event-consumers.js';
+import { acceptDurably } from './hybrid/accept-durably.js';
 import { DurablePublisher } from './hybrid/durable-publisher.js';
 import { HybridRouter } from './hybrid/hybrid-router.js';
 import type { KafkaEventsSettings } from './kafka-events.options.js';
@@ -97,12 +98,6 @@ export class KafkaEventsEngine {
       random: Math.random,
       owner: randomUUID(),
     };
-    this.sync = new SyncFallbackClient(settings.sync, {
-      clock,
-      signals,
-      sink: this.publisher,
-      random: Math.random,
-    });
     this.feeds = new LegacyFeeds({
       settings: settings.legacy,
       store: settings.idempotency.store,
@@ -119,14 +114,15 @@ export class KafkaEventsEngine {
       sink: signals,
       wake: () => this.outboxRelay?.wake(),
     });
-    this.hybrid = new HybridRouter({
-      sync: this.sync,
-      durable: new DurablePublisher({
-        ...{ publisher: this.publisher, outbox: this.outbox, clock },
-        targets: settings.directTo,
-      }),
-      ...{ signals, clock },
+    const durable = new DurablePublisher({
+      ...{ publisher: this.publisher, outbox: this.outbox, clock },
+      targets: settings.directTo,
     });
+    this.sync = new SyncFallbackClient(settings.sync, {
+      ...{ clock, signals, random: Math.random },
+      accept: acceptDurably(durable, this.outbox),
+    });
+    this.hybrid = new HybridRouter({ sync: this.sync, durable, signals, clock });
     this.control = new ConsumerControl(clock, signals);
     this.consumers = new EventConsumers(this.surroundings, this.control, troubles);
     this.views = viewsOf(this.surroundings, this.consumers);

@@ -2,7 +2,7 @@ import type { Clock } from '../contracts/clock.js';
 import { isPromise, type MaybePromise } from '../contracts/maybe-promise.js';
 import { toError, type SyncCallError, type SyncCallRef } from '../kafka-events.errors.js';
 import type { SignalSink } from '../observability/observer.js';
-import type { EventSink, PublishReceipt } from '../publishing/publish-options.js';
+import type { AcceptCommand, AcceptedEvent } from './accept-command.js';
 import { correlationIdOf, traceOf, type SyncCallOptions } from './call-options.js';
 import type { CallScope } from './call-scope.js';
 import type { EventFallback, LookUp } from './fallback.js';
@@ -12,7 +12,7 @@ import type { SyncResult } from './sync-result.js';
 
 export interface FallbackSurroundings {
   readonly clock: Clock;
-  readonly sink: EventSink;
+  readonly accept: AcceptCommand;
   readonly signals: SignalSink;
   readonly lookUp: LookUp;
 }
@@ -94,8 +94,8 @@ export class FallbackChain {
         };
       case 'event':
         return async (call, scope) => {
-          const receipt = await this.#accept(fallback, call, scope);
-          return { source: 'accepted', value: null, ageMs: null, receipt, cause: call.error };
+          const accepted = await this.#accept(fallback, call, scope);
+          return { source: 'accepted', value: null, ageMs: null, ...accepted, cause: call.error };
         };
     }
   }
@@ -104,20 +104,20 @@ export class FallbackChain {
     { event, payload, options }: EventFallback,
     { request, options: { event: causing, ...ofCall } }: UnansweredCall,
     scope: CallScope,
-  ): Promise<PublishReceipt> {
+  ): Promise<AcceptedEvent> {
     const given = options?.(request);
     const correlationId = correlationIdOf({ ...ofCall, ...(causing && { event: causing }) });
     const sent = Object.entries(ofCall.metadata ?? {}).map(
       ([name, text]) => [name, Buffer.from(text)] as const,
     );
     const trace = traceOf([...(causing?.headers ?? []), ...sent]);
-    return this.around.sink.publish(event, payload(request), {
+    const told = {
       ...(correlationId !== undefined && { correlationId }),
       ...(causing && { causationId: causing.eventId }),
-      deadlineMs: Math.max(1, Math.floor(scope.leftMs)),
       ...given,
       headers: { ...trace, ...given?.headers },
-    });
+    };
+    return this.around.accept(event, payload(request), told, scope.leftMs);
   }
 
   #report({ service, method }: SyncCallRef, thrown: unknown): void {

@@ -88,8 +88,9 @@ export function defaultReply<Request, Reply>(
 }
 
 /**
- * Accepts a command as an event. A service that was too late may have carried it out already: give both
- * an id that tells (`eventId`, and a field of the request), so that it is carried out once.
+ * Accepts a command as an event, which the broker keeps or, while that is away, the module's outbox. A
+ * service that was too late may have carried it out already: give both an id that tells (`eventId`, and a
+ * field of the request), so that it is carried out once.
  */
 export function acceptAs<S extends EventSource, Request>(
   event: S,

@@ -1,4 +1,5 @@
-import type { PublishReceipt, SyncCallError } from '../kafka-events.errors.js';
+import type { SyncCallError } from '../kafka-events.errors.js';
+import type { AcceptedEvent } from './accept-command.js';
 
 /** The service has answered. */
 export interface ServiceReply<Reply> {
@@ -28,12 +29,11 @@ export interface DefaultReply<Reply> {
   readonly cause: SyncCallError;
 }
 
-/** The service has not carried out the command; it has become an event, which the broker has. */
-export interface AcceptedCommand {
+/** The service has not carried out the command; it has become an event, which the broker or the outbox has. */
+export interface AcceptedCommand extends AcceptedEvent {
   readonly source: 'accepted';
   readonly value: null;
   readonly ageMs: null;
-  readonly receipt: PublishReceipt;
   readonly cause: SyncCallError;
 }
 

@@ -11,6 +11,7 @@ import { systemClock } from '../../lib/contracts/clock.js';
 import type { SignalName } from '../../lib/observability/observer.js';
 import { resolveOptions } from '../../lib/resolve-options.js';
 import { FakeEventPublisher } from '../../lib/testing/fake-event-publisher.js';
+import { acceptThrough } from './accept-command.js';
 import { onCleanup } from './cleanup.js';
 
 export const INVENTORY_PROTO = `${import.meta.dirname}/inventory.proto`;
@@ -83,7 +84,8 @@ export async function inventoryAt(
   );
   const signals: SignalName[] = [];
   const client = new SyncFallbackClient(settings.sync, {
-    ...{ clock: systemClock, random: Math.random, sink: new FakeEventPublisher() },
+    ...{ clock: systemClock, random: Math.random },
+    accept: acceptThrough(new FakeEventPublisher()),
     signals: { emit: (signal) => void signals.push(signal) },
   });
   await client.open(() => {

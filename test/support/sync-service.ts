@@ -4,6 +4,7 @@ import {
   syncService,
   type SyncServiceOptions,
 } from '../../lib/fallback/sync-service.js';
+import type { AcceptCommand } from '../../lib/fallback/accept-command.js';
 import type { SyncCallOptions } from '../../lib/fallback/call-options.js';
 import type { LookUp } from '../../lib/fallback/fallback.js';
 import type { SyncResult } from '../../lib/fallback/sync-result.js';
@@ -16,6 +17,7 @@ import {
 import type { SignalName } from '../../lib/observability/observer.js';
 import { resolveOptions } from '../../lib/resolve-options.js';
 import { FakeEventPublisher } from '../../lib/testing/fake-event-publisher.js';
+import { acceptThrough } from './accept-command.js';
 import { onCleanup } from './cleanup.js';
 import { ManualClock } from './manual-clock.js';
 
@@ -83,12 +85,14 @@ export const hanging: ScriptedAnswer = () => new Promise(() => undefined);
 export interface InventoryOptions extends Omit<SyncServiceOptions<InventoryApi>, 'transport'> {
   readonly random?: () => number;
   readonly lookUp?: LookUp;
+  /** Default: by the publisher that is answered. */
+  readonly accept?: AcceptCommand;
 }
 
 /** A client of one service, in time that stands still. */
 export async function startInventory(
   answer?: ScriptedAnswer,
-  { random = () => 0, lookUp, ...options }: InventoryOptions = {},
+  { random = () => 0, lookUp, accept, ...options }: InventoryOptions = {},
 ) {
   const clock = new ManualClock();
   const transport = new ScriptedTransport(answer);
@@ -105,7 +109,7 @@ export async function startInventory(
     },
   );
   const client = new SyncFallbackClient(settings.sync, {
-    ...{ clock, random, sink: publisher },
+    ...{ clock, random, accept: accept ?? acceptThrough(publisher) },
     signals: { emit: (name, signal) => void signals.push([name, signal]) },
   });
   await client.open(

@@ -91,7 +91,7 @@ export async function calls(): Promise<void> {
     console.log(none);
   }
   const reserved = await inventory.call('reserve', { sku: 'a', orderId: '1' }, { deadlineMs: 50 });
-  if (reserved.source === 'accepted') console.log(reserved.receipt.eventId);
+  if (reserved.source === 'accepted') console.log(reserved.keptBy, reserved.eventId);
   else console.log(reserved.value.reserved);
 
   // @ts-expect-error there is no such method

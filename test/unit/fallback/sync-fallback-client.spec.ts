@@ -9,6 +9,7 @@ import {
 import { MissingPeerError } from '../../../lib/kafka-events.errors.js';
 import { resolveOptions } from '../../../lib/resolve-options.js';
 import { FakeEventPublisher } from '../../../lib/testing/fake-event-publisher.js';
+import { acceptThrough } from '../../support/accept-command.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { rejectionOf, thrownBy } from '../../support/thrown-by.js';
 import {
@@ -33,7 +34,8 @@ function clientOf(...services: SyncRegistration[]) {
     throw new Error('nothing connects here');
   });
   return new SyncFallbackClient(sync, {
-    ...{ clock: new ManualClock(), random: () => 0, sink: new FakeEventPublisher() },
+    ...{ clock: new ManualClock(), random: () => 0 },
+    accept: acceptThrough(new FakeEventPublisher()),
     signals: { emit: () => undefined },
   });
 }

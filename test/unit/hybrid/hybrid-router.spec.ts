@@ -14,6 +14,7 @@ import {
 import { HybridRouter } from '../../../lib/hybrid/hybrid-router.js';
 import { UnknownTopicError } from '../../../lib/kafka-events.errors.js';
 import type { SignalName } from '../../../lib/observability/observer.js';
+import { NO_OUTBOX } from '../../support/accept-command.js';
 import { settle } from '../../support/engine-events.js';
 import {
   failing,
@@ -56,12 +57,7 @@ async function openRouter(answer?: ScriptedAnswer, options?: InventoryOptions) {
         },
         deliver: () => Promise.reject(refused),
       },
-      outbox: {
-        isConfigured: false,
-        storeEncoded: () => Promise.resolve(),
-        holds: () => Promise.resolve(false),
-        isEmpty: () => Promise.resolve(true),
-      },
+      outbox: NO_OUTBOX,
     }),
     signals: { emit: (name, signal) => void signals.push([name, signal]) },
     clock: inventory.clock,
