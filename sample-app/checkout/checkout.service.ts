@@ -4,10 +4,10 @@ import {
   NotFoundException,
   ServiceUnavailableException,
 } from '@nestjs/common';
-import { SyncCallError, SyncFallbackClient } from 'nestjs-kafka-events';
+import { HybridRouter, SyncCallError } from 'nestjs-kafka-events';
 
 import { OrdersService, type NewOrder } from '../orders/orders.service.js';
-import { Stock } from './stock.client.js';
+import { checkStock } from './stock.client.js';
 
 /** Above that age the shop’s own copy of the stock is no basis for a promise. */
 export const STOCK_MAY_BE_MS = 5_000;
@@ -21,7 +21,7 @@ export interface PlacedOrder {
 @Injectable()
 export class CheckoutService {
   constructor(
-    private readonly sync: SyncFallbackClient,
+    private readonly router: HybridRouter,
     private readonly orders: OrdersService,
   ) {}
 
@@ -36,12 +36,12 @@ export class CheckoutService {
   }
 
   private async checkStock({ sku, quantity }: Pick<NewOrder, 'sku' | 'quantity'>) {
-    const stock = await this.sync.service(Stock).call('getStock', { sku }).catch(refuse);
+    const stock = await this.router.run(checkStock, { sku }).catch(refuse);
     // Nobody is turned away for what was true a while ago.
-    if (stock.source === 'view' && stock.ageMs > STOCK_MAY_BE_MS) return 'nobody';
+    if (stock.path === 'view' && stock.ageMs > STOCK_MAY_BE_MS) return 'nobody';
     if (stock.value === null) return 'nobody';
     if (stock.value.available < quantity) throw new ConflictException(`${sku} has run out`);
-    return stock.source === 'service' ? 'service' : 'view';
+    return stock.path === 'service' ? 'service' : 'view';
   }
 }
 
