@@ -1,4 +1,4 @@
-import { HandlerTimeoutError, ShutdownError } from '../kafka-events.errors.js';
+import { ShutdownError } from '../kafka-events.errors.js';
 
 /** Tells the handler in one call that nobody waits for it any more, and remembers why. */
 export class CallSignal {
@@ -21,9 +21,5 @@ export class CallSignal {
   /** Whether the process gave up waiting: what comes after is not the handler's failure. */
   get abandoned(): boolean {
     return this.#controller?.signal.reason instanceof ShutdownError;
-  }
-  /** Whether the handler's time is up. */
-  get timedOut(): boolean {
-    return this.#controller?.signal.reason instanceof HandlerTimeoutError;
   }
 }

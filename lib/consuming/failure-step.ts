@@ -54,9 +54,10 @@ export class FailureStep {
   /** Shows a failed call to the handler's filters, then judges it. Never rejects. */
   async judge(course: HandlerCourse, result: FailedCall): Promise<Fate> {
     const { context, error } = result;
-    if (context.call.abandoned) return ABANDONED;
     const overdue = result.kind === 'overdue';
+    // First of all: an abandoned one, too, keeps its claim until it has come back.
     if (overdue) course.overdue = result.later;
+    if (context.call.abandoned) return ABANDONED;
     const outcome = await this.askFilters(course, { error, payload: course.payload, context });
     const { attempt } = context;
     return this.fateOf(course, { error, outcome, overdue, attempt, random: this.random() });

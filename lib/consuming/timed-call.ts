@@ -33,6 +33,8 @@ export abstract class TimedCall<
   previous: RunningHandler | null = null;
   next: RunningHandler | null = null;
   #later: Promise<void> | undefined;
+  /** Whether its time was up before. Its signal does not tell: others abort that, too. */
+  #timedOut = false;
 
   constructor(
     /** Where signals name a record, it is this one's. */
@@ -72,10 +74,10 @@ export abstract class TimedCall<
     const { id, timeoutMs } = this.course.runtime.handler.settings;
     const { clock, running, signals } = this.around;
     const error = new HandlerTimeoutError(id, timeoutMs);
-    const { call } = this.context;
-    if (!call.timedOut) {
+    if (!this.#timedOut) {
+      this.#timedOut = true;
       signals.emit('handlerTimedOut', { ...this.course.ref, timeoutMs });
-      call.abort(error);
+      this.context.call.abort(error);
       return clock.now() + timeoutMs;
     }
     running.delete(this);

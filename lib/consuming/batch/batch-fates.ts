@@ -85,9 +85,10 @@ export class BatchFates {
   ): Fate {
     const { course } = entry;
     if (result.kind === 'succeeded') return SUCCEEDED;
-    if (batch.call.abandoned) return ABANDONED;
     const overdue = result.kind === 'overdue';
+    // First of all: an abandoned one, too, keeps its claim until it has come back.
     if (overdue) course.overdue = result.later;
+    if (batch.call.abandoned) return ABANDONED;
     const shared = undecided.length > 1;
     const { error } = result;
     const attempt = course.attempts + 1;

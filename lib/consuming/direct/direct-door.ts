@@ -3,6 +3,7 @@ import { EventEnvelope } from '../../contracts/event-envelope.js';
 import { NO_PARTITION } from '../../kafka/records.js';
 import { DirectDeliveryError, type DirectDeliveryReason } from '../../kafka-events.errors.js';
 import type { SignalSink } from '../../observability/observer.js';
+import { atLast } from './at-last.js';
 import type { DirectGroup } from './direct-group.js';
 import { toInRecord, type DirectRecord } from './direct-record.js';
 import type { DirectHandlerReply, DirectOutcome, DirectReceipt } from './direct-reply.js';
@@ -34,16 +35,12 @@ const BY_HOPE: readonly Exclude<DirectOutcome, 'handled' | 'duplicate' | 'left-t
  * The engine's door for events that do not come from Kafka.
  *
  * So many at once and no more: each waits with nothing but its claim, and a caller who is turned away
- * knows at once.
+ * knows at once. One counts until its handlers have come back, also those for which nobody waits any more.
  */
 export class DirectDoor implements DirectReceiver {
   #inFlight = 0;
 
   constructor(private readonly options: DirectDoorOptions) {}
-
-  get inFlight(): number {
-    return this.#inFlight;
-  }
 
   async deliver(record: DirectRecord, limits: DirectLimits = {}): Promise<DirectReceipt> {
     try {
@@ -77,15 +74,21 @@ export class DirectDoor implements DirectReceiver {
     };
     const timer = clock.setTimeout(cut, remainingMs);
     limits.signal?.addEventListener('abort', cut, { once: true });
-    this.#inFlight++;
     try {
-      const replies = groups.map((group) => group.deliver(record, cutoff.signal));
-      return receiptOf((await Promise.all(replies)).flatMap((reply) => reply ?? []));
+      const replies = this.#handTo(groups, record, cutoff.signal);
+      return receiptOf((await replies).flatMap((reply) => reply ?? []));
     } finally {
-      this.#inFlight--;
       clock.clearTimeout(timer);
       limits.signal?.removeEventListener('abort', cut);
     }
+  }
+
+  #handTo(groups: readonly DirectGroup[], record: DirectRecord, cutoff: AbortSignal) {
+    this.#inFlight++;
+    const over = atLast(groups.length, () => {
+      this.#inFlight--;
+    });
+    return Promise.all(groups.map((group) => group.deliver(record, cutoff, over)));
   }
 
   /** The groups that consume the record's topic. */

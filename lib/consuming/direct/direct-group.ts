@@ -11,6 +11,7 @@ import { OwnedPartition, RecordPlace } from '../owned-partition.js';
 import type { RecordEnding } from '../record-ending.js';
 import type { RecordPipeline } from '../record-pipeline.js';
 import type { RunningHandlers } from '../running-handlers.js';
+import { atLast } from './at-last.js';
 import type { DirectPass, DirectResult } from './direct-pass.js';
 import { toInRecord, type DirectRecord } from './direct-record.js';
 import type { DirectHandlerReply } from './direct-reply.js';
@@ -38,10 +39,11 @@ export interface DirectGroupParts {
 /** Nothing of it settles: there is no offset to move. */
 const NO_ENDING: RecordEnding = { ended: () => undefined, faulted: () => undefined };
 
-const LATE: DirectResult = { outcome: 'late', error: null };
-const HELD: DirectResult = { outcome: 'held', error: null };
-const NOT_READY: DirectResult = { outcome: 'not-ready', error: null };
-const LEFT: DirectResult = { outcome: 'left-to-kafka', error: null };
+const NOTHING = { error: null, later: null };
+const LATE: DirectResult = { outcome: 'late', ...NOTHING };
+const HELD: DirectResult = { outcome: 'held', ...NOTHING };
+const NOT_READY: DirectResult = { outcome: 'not-ready', ...NOTHING };
+const LEFT: DirectResult = { outcome: 'left-to-kafka', ...NOTHING };
 
 /**
  * What one consumer group does with events that are delivered to it directly.
@@ -95,23 +97,28 @@ export class DirectGroup {
    * Hands the event to the handlers that have opted in. Answers when each of them has come to an end,
    * or at the cutoff: what runs then is told by its signal, and counts if it succeeds all the same.
    * Null when none of its handlers takes such an event. Never rejects.
+   *
+   * @param over called once, when the last of them has come back, which may be long after the answer.
    */
   async deliver(
     direct: DirectRecord,
     cutoff: AbortSignal,
+    over: () => void,
   ): Promise<readonly DirectHandlerReply[] | null> {
-    const { topics, clock, pipeline } = this.parts;
-    const routes = topics.get(direct.topic)?.routes;
-    if (routes === undefined) return null;
-    const owned = { topic: direct.topic, partition: NO_PARTITION, epoch: 0 };
-    const partition = new OwnedPartition<ConsumedRecord>(owned, clock, this.#budget);
-    const place = new RecordPlace(NO_OFFSET, NO_OFFSET, null, clock.now());
-    const opened = pipeline.open(new ConsumedRecord(toInRecord(direct), partition, place), routes);
-    if (opened.kind !== 'deliver') return null;
-    const leave = this.#enter(partition, cutoff);
+    const opened = this.#open(direct);
+    if (opened === null) {
+      over();
+      return null;
+    }
+    const leave = this.#enter(opened.record.partition, cutoff);
+    const isBack = atLast(opened.handlers.length, over);
     const runs = opened.handlers.map((handler) => ({
       handlerId: handler.id,
-      end: this.#run(opened, handler),
+      end: this.#run(opened, handler).then((result) => {
+        if (result.later === null) isBack();
+        else void result.later.then(isBack);
+        return result;
+      }),
     }));
     void Promise.all(runs.map(({ end }) => end)).then(leave);
     return Promise.all(
@@ -119,6 +126,18 @@ export class DirectGroup {
         this.#replyOf(handlerId, await beforeCutoff(end, cutoff)),
       ),
     );
+  }
+
+  /** Null when none of its handlers takes such an event. */
+  #open(direct: DirectRecord): Delivery | null {
+    const { topics, clock, pipeline } = this.parts;
+    const routes = topics.get(direct.topic)?.routes;
+    if (routes === undefined) return null;
+    const owned = { topic: direct.topic, partition: NO_PARTITION, epoch: 0 };
+    const partition = new OwnedPartition<ConsumedRecord>(owned, clock, this.#budget);
+    const place = new RecordPlace(NO_OFFSET, NO_OFFSET, null, clock.now());
+    const opened = pipeline.open(new ConsumedRecord(toInRecord(direct), partition, place), routes);
+    return opened.kind === 'deliver' ? opened : null;
   }
 
   /** Counts a delivery as under way, whose waits end at the cutoff; answers how to end it. */

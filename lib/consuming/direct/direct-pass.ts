@@ -30,6 +30,8 @@ export interface DirectPassOptions {
 export interface DirectResult {
   readonly outcome: DirectOutcome;
   readonly error: Error | null;
+  /** Of a handler that has not come back although its time is long over: resolves when it has. Else null. */
+  readonly later: Promise<void> | null;
 }
 
 /** Of an event whose claim is closed. In a retry topic it is still to be handled; in a dead-letter topic it is given up. */
@@ -69,7 +71,7 @@ export class DirectPass {
       const error = toError(thrown);
       this.steps.claim.drop(course);
       this.signals.emit('engineFault', { ...course.ref, error });
-      return { outcome: 'failed', error };
+      return { outcome: 'failed', error, later: null };
     } finally {
       course.returnTicket();
       this.steps.guard.leave(course);
@@ -113,9 +115,14 @@ export class DirectPass {
 
   async #failed(course: HandlerCourse, failed: FailedCall): Promise<DirectResult> {
     const { error, context } = failed;
-    if (context.call.abandoned) return this.#giveBack(course, ended('not-ready'));
     const overdue = failed.kind === 'overdue';
-    if (failed.kind === 'overdue') course.overdue = failed.later;
+    const later = failed.kind === 'overdue' ? failed.later : null;
+    if (overdue) {
+      // What still runs keeps its claim; it is given back, or its lease ends it, when that has come back.
+      course.overdue = later;
+      void this.steps.claim.leave(course);
+    }
+    if (context.call.abandoned) return this.#giveBack(course, { ...ended('not-ready'), later });
     const shown = { error, payload: course.payload, context };
     const outcome = await this.steps.failure.askFilters(course, shown);
     const { attempt } = context;
@@ -131,9 +138,7 @@ export class DirectPass {
       judgement.reason !== 'retries-exhausted' &&
       judgement.reason !== 'timeout';
     this.signals.emit('directFailed', { ...course.ref, error });
-    // What still runs keeps its claim; it is given back, or its lease ends it, when that has come back.
-    if (overdue) void this.steps.claim.leave(course);
-    return this.#giveBack(course, { outcome: rejected ? 'rejected' : 'failed', error });
+    return this.#giveBack(course, { outcome: rejected ? 'rejected' : 'failed', error, later });
   }
 
   /** Claimed by somebody else, or the store did not answer: then we may hold it without knowing. */
@@ -150,7 +155,7 @@ export class DirectPass {
 }
 
 function ended(outcome: DirectOutcome): DirectResult {
-  return { outcome, error: null };
+  return { outcome, error: null, later: null };
 }
 
 /** Why nothing may start any more. */

@@ -13,6 +13,7 @@ import type { KafkaEventsSettings } from '../../../lib/kafka-events.options.js';
 import { onCleanup } from '../../support/cleanup.js';
 import { anyEvent, handlerOf, startEngine } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { ModelConsumer, ModelPartition } from '../../support/model-kafka.js';
 import { append, idOf, settle } from '../../support/engine-events.js';
 
@@ -179,6 +180,43 @@ describe('shutdown', () => {
     const stopped = consumers.stop().then(() => 'stopped');
     const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'still waiting'));
     expect(await Promise.race([stopped, late])).toBe('stopped');
+  });
+
+  it('leaves its claim to a handler that outlives the drain and twice its time', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryIdempotencyStore({ clock });
+    const partition = new ModelPartition('orders', 0);
+    partition.append({ value: null });
+    append(partition, 'a');
+    let end = (): void => undefined;
+    const body = () => new Promise<void>((resolve) => (end = resolve));
+    const handler = handlerOf('h', [Created], body, { timeoutMs: 100 });
+    const engine = await startEngine([partition], [handler], { clock, store });
+    const asked: string[] = [];
+    const { claim } = store;
+    store.claim = (requests) => {
+      asked.push(...requests.map(({ key }) => key));
+      return claim.call(store, requests);
+    };
+    // The last commit is waited for meanwhile.
+    let commit = (): void => undefined;
+    const committed = new Promise<void>((resolve) => (commit = resolve));
+    engine.kafka.commit = (items) => committed.then(() => items);
+    engine.kafka.fetch(partition);
+    await settle();
+    const stopped = engine.consumer.stop(10, 1_000);
+    await clock.advanceAsync(500);
+    expect(engine.count('slotLeaked')).toBe(1);
+
+    const [key = ''] = asked;
+    const again = { token: 'other', leaseMs: 1_000, level: 0, retentionMs: 60_000 };
+    const statusOf = () => claim.call(store, [{ key, ...again }])[0]?.status;
+    expect(statusOf()).toBe('in-progress');
+    end();
+    commit();
+    await stopped;
+    await settle();
+    expect(statusOf()).toBe('claimed');
   });
 
   it('starts nothing new when a rebalance comes in between', async () => {

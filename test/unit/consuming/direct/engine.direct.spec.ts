@@ -388,6 +388,78 @@ describe('a direct delivery that cannot be handled now', () => {
   });
 });
 
+describe('a handler that does not come back in time', () => {
+  const timeoutMs = 1_000;
+
+  async function openWithClock(more: Omit<ShopOptions, 'clock'> = {}) {
+    const clock = new ManualClock();
+    const running: (() => void)[] = [];
+    const body = () => new Promise<void>((resolve) => running.push(resolve));
+    const shop = await openShop({ h: body }, { ...DIRECT, timeoutMs }, { clock, ...more });
+    return { clock, running, shop };
+  }
+
+  it('keeps its claim until it does: its copy does not run beside it', async () => {
+    const { clock, running, shop } = await openWithClock();
+    const reason = reasonOf(shop.door.deliver(directRecord('e1')));
+    await settle();
+    await clock.advanceAsync(2 * timeoutMs);
+    expect(await reason).toBe('failed');
+    await shop.kafkaCopy('e1');
+    await clock.advanceAsync(60_000);
+    await settle();
+    expect(running).toHaveLength(1);
+
+    running[0]?.();
+    await settle();
+    expect(running).toHaveLength(2);
+    running[1]?.();
+    await settle();
+    expect(shop.engine.count('handled')).toBe(1);
+  });
+
+  it('has all its time, although whoever delivered has left long before', async () => {
+    const { clock, running, shop } = await openWithClock();
+    const reason = reasonOf(
+      shop.door.deliver(directRecord('e1'), { deadlineAt: clock.wallTime().getTime() + 500 }),
+    );
+    await settle();
+    await clock.advanceAsync(2 * timeoutMs - 1);
+    expect(await reason).toBe('late');
+    expect(shop.engine.count('handlerTimedOut')).toBe(1);
+    running[0]?.();
+    await settle();
+    await shop.kafkaCopy('e1');
+    expect(running).toHaveLength(1);
+    expect(shop.engine.count('duplicate')).toBe(1);
+  });
+
+  it.each([
+    ['late', 500],
+    ['failed', 3_000],
+  ])('counts towards maxInFlight until it does, answered by then: %s', async (answer, inMs) => {
+    const { clock, running, shop } = await openWithClock({ maxInFlight: 1 });
+    const deadlineAt = clock.wallTime().getTime() + inMs;
+    const reason = reasonOf(shop.door.deliver(directRecord('e1'), { deadlineAt }));
+    await settle();
+    await clock.advanceAsync(inMs);
+    expect(await reason).toBe(answer);
+    expect(await reasonOf(shop.door.deliver(directRecord('e2')))).toBe('busy');
+
+    running[0]?.();
+    await settle();
+    const next = shop.door.deliver(directRecord('e2'));
+    await settle();
+    running[1]?.();
+    await next;
+    // At once: who is answered that all is done may deliver the next.
+    const another = shop.door.deliver(directRecord('e3'));
+    await settle();
+    running[2]?.();
+    await another;
+  });
+});
+
 describe('slots', () => {
   it('are shared with the records of Kafka', async () => {
     let most = 0;
