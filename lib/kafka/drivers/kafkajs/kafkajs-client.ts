@@ -21,7 +21,8 @@ export function createKafkaJsClient(connection: ConnectionSettings, log: DriverL
   const sockets = new SocketPool(ssl);
   const kafka = new Kafka({
     clientId: connection.clientId,
-    brokers: [...connection.brokers],
+    // Without brokers kafkajs gives up; else it would try again, and keep the process for as long.
+    brokers: () => (sockets.abandoned ? [] : [...connection.brokers]),
     ssl,
     ...(sasl === null ? {} : { sasl: copyOf(sasl) }),
     connectionTimeout: connection.connectionTimeoutMs,
