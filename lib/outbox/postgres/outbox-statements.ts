@@ -31,24 +31,13 @@ export function outboxStatements(schema: string, channel: string | null) {
       WHERE r.owner = excluded.owner OR r.lease_until <= clock_timestamp()
       RETURNING r.owner`,
     resign: `DELETE FROM ${schema}.outbox_relay WHERE owner = $1`,
-    // One time for all rows: a hold that ran out between two of a key would let the later one go first.
     next: `
       SELECT id::text, event_id, event_type, topic, key, value, headers
       FROM (
-        SELECT due.*, sum(length(value) + length(key) + length(headers)) OVER (ORDER BY due.id) AS upto,
-          row_number() OVER (ORDER BY due.id) AS place
-        FROM (
-          SELECT o.* FROM ${schema}.outbox o
-          WHERE EXISTS (
-              SELECT FROM ${schema}.outbox_relay r
-              WHERE r.owner = $1 AND r.lease_until > clock_timestamp())
-            AND o.topic <> ALL ($3::text[])
-            AND NOT EXISTS (
-              SELECT FROM ${schema}.outbox held
-              WHERE held.topic = o.topic AND sha256(held.key) = sha256(o.key)
-                AND held.retry_at > statement_timestamp() AND held.id <= o.id)
-          ORDER BY o.id LIMIT $2
-        ) due
+        SELECT o.*, row_number() OVER (ORDER BY o.id) AS place,
+          sum(octet_length(o.value) + octet_length(o.key) + octet_length(o.headers)) OVER (ORDER BY o.id) AS upto
+        FROM ${schema}.outbox_due($1, $2, $3) AS due (id)
+        CROSS JOIN LATERAL (SELECT * FROM ${schema}.outbox WHERE id = due.id LIMIT 1) o
       ) sized
       WHERE upto <= ${String(MAX_BYTES)} OR place = 1
       ORDER BY sized.id`,

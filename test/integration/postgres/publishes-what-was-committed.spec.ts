@@ -168,6 +168,77 @@ describeRealPostgres('an outbox', (url) => {
     }
   });
 
+  describe('a look', () => {
+    const OWNER = 'the test';
+    const one = { eventType: 'noted.v1', value: Buffer.from('{}'), headers: [] };
+    const recordsOf = (topic: string, count: number, keyOf: (n: number) => string = String) =>
+      Array.from({ length: count }, (_, n) => ({
+        ...{ ...one, topic, eventId: `${topic} ${String(n)}`, key: Buffer.from(keyOf(n)) },
+      }));
+
+    /** What it finds, and how many rows Postgres read for it. */
+    async function look(limit: number, exceptTopics: readonly string[]) {
+      const single = postgresPool(database, { max: 1 });
+      const store = new PostgresOutbox({ pool: single });
+      await single.query('BEGIN');
+      const found = await store.next(OWNER, limit, exceptTopics);
+      const { rows: counted } = await single.query<{ read: string }>(
+        `SELECT seq_tup_read + idx_tup_fetch AS read FROM pg_stat_xact_user_tables WHERE relname = 'outbox'`,
+      );
+      return { found: found.map(({ eventId }) => eventId), read: Number(counted[0]?.read) };
+    }
+
+    it.each(['has counted them', 'knows nothing of the table'])(
+      'reads no rows of topics that take nothing, however many, where Postgres %s',
+      async (what) => {
+        const store = new PostgresOutbox({ pool });
+        if (what.startsWith('knows')) {
+          await pool.query('ALTER TABLE kafka_events.outbox SET (autovacuum_enabled = false)');
+        }
+        await store.lead(OWNER, 60_000);
+        for (const topic of ['closed', 'also closed', 'm closed']) {
+          await store.store(recordsOf(topic, 10_000));
+        }
+        await store.store([...recordsOf('behind', 5), ...recordsOf('open', 5)]);
+        if (!what.startsWith('knows')) await pool.query('ANALYZE kafka_events.outbox');
+        const { found, read } = await look(500, ['closed', 'also closed', 'm closed', 'unknown']);
+        const expected = [...recordsOf('behind', 5), ...recordsOf('open', 5)];
+        expect(found).toEqual(expected.map(({ eventId }) => eventId));
+        expect(read).toBeLessThan(100);
+      },
+    );
+
+    it('finds the oldest of all topics that are open, in their order, and no more than asked for', async () => {
+      const store = new PostgresOutbox({ pool });
+      for (let round = 0; round < 4; round++) {
+        for (const topic of ['b', 'a', 'c']) {
+          await store.store([
+            { ...one, topic, key: Buffer.from('k'), eventId: `${topic}${String(round)}` },
+          ]);
+        }
+      }
+      expect((await look(20, [])).found).toEqual([]);
+      await store.lead(OWNER, 60_000);
+      expect((await look(4, [])).found).toEqual(['b0', 'a0', 'c0', 'b1']);
+      expect((await look(20, ['b', 'c'])).found).toEqual(['a0', 'a1', 'a2', 'a3']);
+      expect((await look(20, ['a', 'b', 'c'])).found).toEqual([]);
+    });
+
+    it('brings records of up to 8 MiB together, but one at least', async () => {
+      const store = new PostgresOutbox({ pool });
+      await store.lead(OWNER, 60_000);
+      const large = (mib: number, n: number) => ({
+        ...{ ...one, topic: 'large', key: Buffer.from('k'), eventId: String(n) },
+        value: randomBytes(mib * 1024 * 1024),
+      });
+      await store.store([large(3, 0), large(3, 1), large(3, 2)]);
+      expect((await look(500, [])).found).toEqual(['0', '1']);
+      await store.remove(['1', '2', '3']);
+      await store.store([large(9, 3), large(1, 4)]);
+      expect((await look(500, [])).found).toEqual(['3']);
+    });
+  });
+
   it('gives up what is held, and never what may be on its way', async () => {
     const store = new PostgresOutbox({ pool });
     const record = { eventType: 'noted.v1', topic: orders, value: Buffer.from('{}'), headers: [] };
