@@ -189,6 +189,12 @@ const KIND_OF_NAME: Readonly<Record<string, DriverErrorKind>> = {
 /** Thrown without a name, before anything is sent: the connection went while its request waited its turn. */
 const NOT_CONNECTED = 'Broker not connected';
 
+/**
+ * What kafkajs fails with where each broker has failed to answer a question about topics: it takes the
+ * nothing that it has then for an answer, and reads in it. Why they failed it keeps to itself.
+ */
+const NO_ANSWER = "Cannot read properties of null (reading 'topicMetadata')";
+
 /** Codes of Node and OpenSSL for a certificate we were not told to trust. */
 const UNTRUSTED_CERTIFICATE =
   /^(CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_(GET_ISSUER|VERIFY)|ERR_TLS_CERT_|HOSTNAME_MISMATCH)/;
@@ -202,6 +208,7 @@ function classify(failure: KafkaJsFailure): Judgement | null {
       reason: `the broker's certificate is not trusted (${code}); check the option "ssl" and its "ca"`,
     };
   }
+  if (message === NO_ANSWER) return { kind: 'retryable', reason: 'no broker answered' };
   const kind =
     (typeof type === 'string' ? KIND_OF_TYPE[type] : undefined) ??
     KIND_OF_NAME[name] ??
