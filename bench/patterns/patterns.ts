@@ -64,6 +64,18 @@ async function handledBy(consumer: TestProcess, published: LoopResult): Promise<
   return JSON.parse(await consumer.waitForLine('{')) as Percentiles;
 }
 
+/** Of a loop, or of what its consumer has handled, which has no rate of its own. */
+type Result = Percentiles & Partial<Pick<LoopResult, 'perSecond'>>;
+
+function rowsOf(name: string, results: readonly Result[]): Measured[] {
+  const rates = results.flatMap(({ perSecond }) => perSecond ?? []);
+  return [
+    ...(rates.length > 0 ? [{ name: `${name}: calls/s`, values: rates, digits: 0 }] : []),
+    { name: `${name}: p50, ms`, values: results.map(({ p50Ms }) => p50Ms), digits: 1 },
+    { name: `${name}: p99, ms`, values: results.map(({ p99Ms }) => p99Ms), digits: 1 },
+  ];
+}
+
 async function emptyOutbox(connectionString: string): Promise<void> {
   const client = new pg.Client({ connectionString });
   await client.connect();
@@ -95,12 +107,9 @@ try {
     }),
   );
   const consumer = await startAll(surroundings);
-  const results = new Map<string, Percentiles[]>();
-  const rates = new Map<string, number[]>();
-  const keep = (name: string, result: Percentiles & Partial<LoopResult>): void => {
+  const results = new Map<string, Result[]>();
+  const keep = (name: string, result: Result): void => {
     results.set(name, [...(results.get(name) ?? []), result]);
-    const { perSecond } = result;
-    if (perSecond !== undefined) rates.set(name, [...(rates.get(name) ?? []), perSecond]);
   };
   for (let round = 0; round < ROUNDS; round++) {
     keep(NAMES.rest, await measure('rest', surroundings));
@@ -118,13 +127,7 @@ try {
     // Else relays of later runs publish it, at their expense.
     await emptyOutbox(url);
   }
-  const rows = [...results].flatMap(([name, all]): Measured[] => [
-    ...(rates.has(name)
-      ? [{ name: `${name}: calls/s`, values: rates.get(name) ?? [], digits: 0 }]
-      : []),
-    { name: `${name}: p50, ms`, values: all.map(({ p50Ms }) => p50Ms), digits: 1 },
-    { name: `${name}: p99, ms`, values: all.map(({ p99Ms }) => p99Ms), digits: 1 },
-  ]);
+  const rows = [...results].flatMap(([name, all]) => rowsOf(name, all));
   const conditions = { ...LOAD, workMs: WORK_MS, partitions: PARTITIONS, rounds: ROUNDS };
   await report([{ title: 'Asking and telling', conditions, rows }]);
 } finally {

@@ -50,8 +50,8 @@ function outageProblems({ groupId, outages }: GroupHealth): string[] {
 
 function heldKeyProblems({ groupId, heldKeys }: GroupHealth): string[] {
   return heldKeys.map(
-    ({ handlerId, topic, partition, offset, heldMs }) =>
-      `group "${groupId}": a key waits for ${topic}[${String(partition)}]@${offset}, dead-lettered by ` +
+    ({ handlerId, offset, heldMs, ...partition }) =>
+      `group "${groupId}": a key waits for ${partitionName(partition)}@${offset}, dead-lettered by ` +
       `${handlerId}, for ${seconds(heldMs)}; replay the dead letter, or release the key`,
   );
 }

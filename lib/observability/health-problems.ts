@@ -68,17 +68,10 @@ function suspectProblems(suspect: HandlerRef | null): string[] {
   return [`everything waits for ${handlerId} on ${place}: its process died of it before, it seems`];
 }
 
-function stallProblem({
-  groupId,
-  topic,
-  partition,
-  offset,
-  handlers,
-  waitsFor,
-  waitingMs,
-}: StalledPartition): string {
+function stallProblem(stalled: StalledPartition): string {
+  const { groupId, offset, handlers, waitsFor, waitingMs } = stalled;
   return (
-    `group "${groupId}" is stalled at ${topic}[${String(partition)}]@${offset} ` +
+    `group "${groupId}" is stalled at ${partitionName(stalled)}@${offset} ` +
     `for ${seconds(waitingMs)}, ${describeStall(waitsFor, handlers)}`
   );
 }

@@ -12,6 +12,7 @@ import { serviceTroubleOf } from '../../failure/service-trouble.js';
 import type { ClaimResult, Claims, HeldClaim } from '../../idempotency/claims.js';
 import type { KafkaEventsSettings } from '../../kafka-events.options.js';
 import { RedeliveryError, toError } from '../../kafka-events.errors.js';
+import { partitionName } from '../../kafka/records.js';
 import type { HandlerRef, SignalSink } from '../../observability/observer.js';
 import type { HeartbeatWait } from './heartbeat-wait.js';
 import type { RecordHistory } from './record-histories.js';
@@ -266,9 +267,9 @@ export class PlainCourse {
   }
 
   #redelivery(what: string, cause: Error | null): RedeliveryError {
-    const { topic, partition, offset, handlerId } = this.ref;
+    const { offset, handlerId } = this.ref;
     return new RedeliveryError(
-      `${topic}[${String(partition)}]@${offset.toString()} ${what} in ${handlerId} and is left to ` +
+      `${partitionName(this.ref)}@${offset.toString()} ${what} in ${handlerId} and is left to ` +
         'Kafka to deliver again' +
         (cause === null ? '' : `: ${this.around.redact(cause.message)}`),
       cause === null ? {} : { cause },
